@@ -1,0 +1,33 @@
+# Each recipe is one line that can be typed by hand. Python >= 3.11 and make are all they need.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+INSTALL = .venv/bin/python -m pip install --disable-pip-version-check --quiet
+COMPILE = uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+
+.PHONY: talk test check bench notebooks locks clean
+
+talk: .venv/.talk  ## talk to it in the browser, on 127.0.0.1:7860
+	.venv/bin/talkbench app
+
+test: .venv/.dev  ## every test that needs no key
+	.venv/bin/python -m pytest
+
+check: .venv/.dev  ## style, types, layers
+	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/basedpyright && .venv/bin/lint-imports
+
+bench: .venv/.dev  ## our own figures, beside a bare-asyncio baseline
+	.venv/bin/talkbench bench
+
+notebooks: .venv/.notebooks  ## JupyterLab
+	.venv/bin/jupyter lab notebooks
+
+.venv/.talk: requirements.lock
+.venv/.dev: requirements-dev.lock
+.venv/.notebooks: requirements-notebooks.lock
+.venv/.%:
+	$(if $(PYTHON),,$(error Talkbench needs Python 3.11 or newer: none found; name one with PYTHON=/path/to/python3))$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Talkbench needs Python 3.11 or newer, and $(PYTHON) is {sys.version.split()[0]}: name another with PYTHON=/path/to/python3")' && $(PYTHON) -m venv .venv && $(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . && touch $@
+
+locks:  ## after a change of dependencies; needs uv
+	$(COMPILE) -o requirements.lock && $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock && $(COMPILE) --extra notebooks -c requirements-dev.lock -o requirements-notebooks.lock
+
+clean:  ## forget the environment
+	rm -rf .venv
