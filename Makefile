@@ -24,7 +24,7 @@ notebooks: .venv/.notebooks  ## JupyterLab
 .venv/.dev: requirements-dev.lock
 .venv/.notebooks: requirements-notebooks.lock
 .venv/.%:
-	$(if $(PYTHON),,$(error Talkbench needs Python 3.11 or newer: none found; name one with PYTHON=/path/to/python3))$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Talkbench needs Python 3.11 or newer, and $(PYTHON) is {sys.version.split()[0]}: name another with PYTHON=/path/to/python3")' && $(PYTHON) -m venv .venv && $(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . && touch $@
+	$(if $(shell $(PYTHON) -c 'import sys; print(*[1] * (sys.version_info >= (3, 11)))' 2>/dev/null),,$(error Talkbench needs Python 3.11 or newer; name one with PYTHON=/path/to/python3))$(PYTHON) -m venv .venv && $(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . && touch $@
 
 locks:  ## after a change of dependencies; needs uv
 	$(COMPILE) -o requirements.lock && $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock && $(COMPILE) --extra notebooks -c requirements-dev.lock -o requirements-notebooks.lock
