@@ -12,7 +12,7 @@ test: .venv/.dev  ## every test that needs no key
 	.venv/bin/python -m pytest
 
 check: .venv/.dev  ## style, types, layers
-	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/basedpyright && .venv/bin/lint-imports
+	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/basedpyright && .venv/bin/lint-imports --no-logo
 
 bench: .venv/.dev  ## our own figures, beside a bare-asyncio baseline
 	.venv/bin/talkbench bench
