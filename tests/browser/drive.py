@@ -1,0 +1,123 @@
+"""A path to a Chromium in, pages one can speak to and listen to out."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from playwright.sync_api import Browser, Page, sync_playwright
+
+KIT = Path(__file__).with_name("kit.js").read_text()
+FLAGS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--autoplay-policy=no-user-gesture-required",
+)
+AUDIBLE = 0.01
+Samples = NDArray[np.float32]
+
+
+@contextmanager
+def browser(path: str, *flags: str) -> Iterator[Browser]:
+    """A headless Chromium whose sound is rendered (Playwright mutes it unless told not to)."""
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=path,
+            headless=False,
+            args=[*FLAGS, *flags],
+            ignore_default_args=["--mute-audio", "--hide-scrollbars"],
+        )
+        try:
+            yield chromium
+        finally:
+            chromium.close()
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What crossed the page's audio graph: mono float samples from frame `start` of its context."""
+
+    rate: int
+    start: int
+    samples: Samples
+
+    def audible(self, threshold: float = AUDIBLE) -> Samples:
+        """From the first audible sample to the last."""
+        loud = np.flatnonzero(np.abs(self.samples) > threshold)
+        return self.samples[loud[0] : loud[-1] + 1] if len(loud) else self.samples[:0]
+
+    def without_silence(self) -> Samples:
+        return self.samples[np.abs(self.samples) > 1e-6]
+
+
+class Tab:
+    """One page with the measuring kit in it."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.console: list[str] = []
+        page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+
+    def evaluate(self, expression: str, argument: Any = None) -> Any:
+        return self.page.evaluate(expression, argument)
+
+    def wait(self, expression: str, timeout_seconds: float = 10.0) -> None:
+        self.page.wait_for_function(expression, timeout=timeout_seconds * 1000)
+
+    def text(self, selector: str) -> str:
+        return self.page.locator(selector).inner_text()
+
+    def talk(self) -> None:
+        self.page.click(".talk")
+
+    def speak(self, pcm: bytes, rate: int) -> None:
+        """Say PCM16 into the microphone; returns when it has been said."""
+        text = base64.b64encode(pcm).decode()
+        self.evaluate("([text, rate]) => kit.speak(text, rate)", [text, rate])
+
+    def recording(self, track: str = "out", settle_seconds: float = 0.15) -> Recording:
+        """What was recorded, up to `settle_seconds` after this call."""
+        self.evaluate(
+            """([track, more]) => { const until = kit.recorded(track) + more;
+            return new Promise((resolve) => { const look = () => kit.recorded(track) >= until
+            ? resolve() : setTimeout(look, 10); look(); }); }""",
+            [track, settle_seconds],
+        )
+        taken = self.evaluate("(track) => kit.take(track)", track)
+        samples = np.frombuffer(base64.b64decode(taken["samples"]), dtype="<f4")
+        return Recording(int(taken["rate"]), taken["start"], samples)
+
+
+@contextmanager
+def tab(
+    chromium: Browser, url: str, *, kit: dict[str, Any] | None = None, **context: Any
+) -> Iterator[Tab]:
+    """A page of its own context; `kit` sets fields of the kit before the page's scripts run."""
+    with chromium.new_context(**context) as own:
+        own.add_init_script(KIT)
+        for name, value in (kit or {}).items():
+            own.add_init_script(f"window.kit.{name} = {_literal(value)};")
+        opened = Tab(own.new_page())
+        opened.page.goto(url)
+        yield opened
+
+
+def _literal(value: object) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case _:
+            return repr(value)
