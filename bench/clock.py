@@ -8,27 +8,21 @@ import asyncio
 import collections
 import contextlib
 import datetime
-import errno
 import heapq
 import itertools
 import math
-import os
 import selectors
-import socket
 import time
-import weakref
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextvars import Context, copy_context
-from typing import Any, TypeVar, cast
+from contextvars import Context
+from typing import Any, TypeVar
+
+from bench.network import VirtualNetwork
 
 T = TypeVar("T")
-Address = tuple[str, int]
-Factory = Callable[[], asyncio.BaseProtocol]
 
 TICKS_PER_SECOND = 1_000_000
-LOOPBACK = "127.0.0.1"
-FIRST_FREE_PORT = 40_000
 NAMED_WHEN_STUCK = 20
 
 
@@ -82,23 +76,19 @@ class Deadlock(RuntimeError):
     """Nothing is ready, no timer is set, nobody outside owes anything: these tasks wait forever."""
 
 
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps to the next timer and whose network stays in the process.
+class VirtualLoop(VirtualNetwork):
+    """An event loop whose clock jumps to the next timer, with a network inside it.
 
     The clock counts whole microseconds. It moves only when nothing is ready, no socket is readable,
     no thread job is out and nobody holds it. Thread jobs (`run_in_executor`, `to_thread`) really
     run, in no virtual time, and return in the order of submission, so how long they took cannot
     show. What arrives from any other thread or process must be awaited under `hold()`.
-
-    Every host is loopback, only ports count, and `ssl` is ignored: a connection is a socket pair,
-    where what one end has sent the other can read.
     """
 
     # Private names of the standard library; the tests hold them on every interpreter present.
     _scheduled: list["_Timer"]
     _clock_resolution: float
     _default_executor: Executor | None
-    _make_socket_transport: Callable[..., asyncio.Transport]
 
     def __init__(self, start: float = 0.0) -> None:
         self.jumps = 0
@@ -106,9 +96,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._armed = itertools.count()
         self._holds = 0
         self._jobs = collections.deque[tuple[Future[Any], asyncio.Future[Any]]]()
-        self._listeners = dict[int, _Listener]()
-        self._free_ports = itertools.count(FIRST_FREE_PORT)
-        self._dialled = weakref.WeakKeyDictionary[socket.socket, tuple[Address, Address]]()
         super().__init__(_Selector(self._advance))
         self._clock_resolution = 0.5 / TICKS_PER_SECOND
 
@@ -178,86 +165,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         with self.hold():  # a thread of its own joins the pool and reports back
             await super().shutdown_default_executor(*args, **options)
 
-    async def getaddrinfo(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, host: object, port: str | int | None, *, type: int = 0, **_: Any
-    ) -> list[tuple[int, int, int, str, Address]]:
-        kind = type or socket.SOCK_STREAM
-        return [(socket.AF_INET, kind, socket.IPPROTO_TCP, "", (LOOPBACK, int(port or 0)))]
-
-    async def create_server(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        protocol_factory: Factory,
-        host: object = None,
-        port: int | None = None,
-        *,
-        sock: socket.socket | None = None,
-        start_serving: bool = True,
-        **_: Any,
-    ) -> asyncio.Server:
-        """Take a port; a `sock` lends the one it is bound to, and is closed with the server."""
-        port = sock.getsockname()[1] if sock else port
-        port = port or next(free for free in self._free_ports if free not in self._listeners)
-        if port in self._listeners:
-            raise OSError(errno.EADDRINUSE, f"virtual port {port} is taken")
-        self._listeners[port] = listener = _Listener(port, sock)
-        sockets = cast(list[socket.socket], [listener])
-        server = asyncio.Server(self, sockets, protocol_factory, None, 0, None, None)
-        if start_serving:
-            await server.start_serving()
-        return server
-
-    def _start_serving(
-        self, factory: Factory, sock: "_Listener", _: None, server: asyncio.Server, *__: Any
-    ) -> None:
-        def accept() -> None:
-            if sock.backlog:  # a listener that closes empties it
-                self._make_socket_transport(sock.backlog.popleft(), factory(), server=server)
-
-        sock.accept = accept
-
-    def _stop_serving(self, sock: "_Listener") -> None:
-        del self._listeners[sock.getsockname()[1]]
-        sock.close()
-
-    async def create_connection(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        protocol_factory: Factory,
-        host: str | None = None,
-        port: int | None = None,
-        *,
-        sock: socket.socket | None = None,
-        **_: Any,
-    ) -> tuple[asyncio.Transport, Any]:
-        if sock is None:
-            sock = self._dial(host, port)
-        elif names := self._dialled.pop(sock, None):
-            sock = _End(sock.detach(), *names)
-        return await super().create_connection(protocol_factory, sock=sock)
-
-    async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        """Connect a socket of the caller's own: one end of a pair takes its file descriptor."""
-        with self._dial(*address[:2]) as near:
-            os.dup2(near.fileno(), sock.fileno(), inheritable=False)
-            self._dialled[sock] = near.names
-
-    def _dial(self, host: str | None, port: int | None) -> "_End":
-        listener = self._listeners.get(port or 0)
-        if not listener or not listener.accept:
-            problem = f"nothing listens on {host}:{port} in this virtual network"
-            raise ConnectionRefusedError(errno.ECONNREFUSED, problem)
-        here, there = (LOOPBACK, next(self._free_ports)), (LOOPBACK, port or 0)
-        near, far = socket.socketpair()
-        listener.backlog.append(_End(far.detach(), there, here))
-        # As accepted by the server: the client's context variables do not cross the wire.
-        self.call_soon(listener.accept, context=listener.context)
-        return _End(near.detach(), here, there)
-
-    def close(self) -> None:
-        if not self.is_running():
-            for listener in tuple(self._listeners.values()):
-                self._stop_serving(listener)
-        super().close()
-
 
 class _Selector(selectors.DefaultSelector):
     """Polls the sockets; where the loop would wait in real time, lets it advance instead."""
@@ -285,48 +192,6 @@ class _Timer(asyncio.TimerHandle):
 
     def __lt__(self, other: "_Timer") -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
         return self.rank < other.rank
-
-
-class _End(socket.socket):
-    """One end of a connection: half a socket pair that answers to internet `names`, (own, peer)."""
-
-    def __init__(self, fileno: int, *names: Address) -> None:
-        super().__init__(fileno=fileno)
-        self.setblocking(False)
-        self.names = names
-
-    def getsockname(self) -> Address:
-        return self.names[0]
-
-    def getpeername(self) -> Address:
-        return self.names[1]
-
-    def setsockopt(self, level: int, *option: Any) -> None:
-        if level != socket.IPPROTO_TCP:  # there is no TCP below to tune
-            super().setsockopt(level, *option)
-
-
-class _Listener:
-    """A listening socket that only its loop can reach; `backlog` is what it has yet to accept."""
-
-    family = socket.AF_INET
-
-    def __init__(self, port: int, lent: socket.socket | None) -> None:
-        self._address, self._lent = (LOOPBACK, port), lent
-        self.backlog = collections.deque[_End]()
-        self.accept: Callable[[], object] | None = None
-        self.context = copy_context()
-
-    def getsockname(self) -> Address:
-        return self._address
-
-    def listen(self, _: int) -> None:
-        """Not on a real port."""
-
-    def close(self) -> None:
-        for end in (*self.backlog, *([self._lent] if self._lent else [])):
-            end.close()
-        self.backlog.clear()
 
 
 def _settle(job: Future[Any], future: asyncio.Future[Any]) -> None:
