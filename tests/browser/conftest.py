@@ -3,14 +3,21 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
 from tests.browser.drive import browser
 from tests.browser.stub import Stub
 
 
 @pytest.fixture(scope="module")
-def chrome(chromium: str) -> Iterator[Browser]:
-    with browser(chromium) as running:
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chrome(playwright: Playwright, chromium: str) -> Iterator[Browser]:
+    with browser(playwright, chromium) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 KIT = Path(__file__).with_name("kit.js").read_text()
 FLAGS = (
@@ -28,19 +28,18 @@ Samples = NDArray[np.float32]
 
 
 @contextmanager
-def browser(path: str, *flags: str) -> Iterator[Browser]:
+def browser(playwright: Playwright, path: str, *flags: str) -> Iterator[Browser]:
     """A headless Chromium whose sound is rendered (Playwright mutes it unless told not to)."""
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=path,
-            headless=False,
-            args=[*FLAGS, *flags],
-            ignore_default_args=["--mute-audio", "--hide-scrollbars"],
-        )
-        try:
-            yield chromium
-        finally:
-            chromium.close()
+    chromium = playwright.chromium.launch(
+        executable_path=path,
+        headless=False,
+        args=[*FLAGS, *flags],
+        ignore_default_args=["--mute-audio", "--hide-scrollbars"],
+    )
+    try:
+        yield chromium
+    finally:
+        chromium.close()
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ from websockets.sync.server import Server, ServerConnection, serve
 STATIC = Path(__file__).parents[2] / "bench" / "app" / "static"
 HERE = Path(__file__).parent
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width"><title>strip</title><style>{css}</style></head>
+<meta name="viewport" content="width=device-width"><title>strip</title>
+<link rel="icon" href="data:,"><style>{css}</style></head>
 <body><div id="strip">{html}</div><script type="module">
 import {{ mount }} from './static/voice-strip.js';
 window.events = [];

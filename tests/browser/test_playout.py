@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from playwright.sync_api import Browser
+
 from tests.browser.drive import Samples, Tab, tab
 from tests.browser.stub import Line, Stub
 
@@ -191,7 +192,8 @@ def test_the_ledger_adds_up_whatever_happens(
 ) -> None:
     with tab(chrome, f"http://127.0.0.1:{stub.port}/") as page:
         broken = page.evaluate(
-            """async ([wire, output]) => { const { conversation } = await import('/random_playout.js');
+            """async ([wire, output]) => {
+            const { conversation } = await import('/random_playout.js');
             for (let seed = 1; seed <= 150; seed++) {
               const broken = conversation(seed, 60, wire, output);
               if (broken) return JSON.stringify(broken);

@@ -7,9 +7,6 @@ const beside = (file) => new URL(file, import.meta.url);
 
 /** Ask for one microphone; the three kinds of processing are on or off together. */
 function openMicrophone(echoCancellation) {
-  if (!navigator.mediaDevices?.getUserMedia) {
-    return Promise.reject(new DOMException('no media devices', 'InsecureContextError'));
-  }
   const audio = {
     echoCancellation,
     noiseSuppression: echoCancellation,
@@ -45,6 +42,10 @@ export class Call {
   }
 
   async #openAudio() {
+    // A page that is not secure has neither microphones nor worklets.
+    if (!navigator.mediaDevices?.getUserMedia) {
+      throw new DOMException('not a secure page', 'InsecureContextError');
+    }
     // Made before the first await, while the click still counts as the user's permission to play.
     this.context = new AudioContext({ latencyHint: 'interactive' });
     this.context.onstatechange = () => this.onEvent({ kind: 'audio', state: this.context.state });
@@ -148,7 +149,7 @@ export class Call {
     this.closed = true;
     clearInterval(this.latencyTimer);
     this.#releaseMicrophone();
-    const silence = this.context.close();
+    const silence = this.context?.close();
     if (this.worker) {
       const gone = new Promise((resolve) => { this.goodbye = resolve; });
       const late = new Promise((resolve) => { setTimeout(resolve, GOODBYE_MS); });

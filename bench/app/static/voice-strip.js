@@ -30,7 +30,7 @@ class VoiceStrip {
     this.#part('.interrupt').onclick = () => this.interrupt();
     this.#part('.mute').onclick = () => this.mute(!this.muted);
     this.#part('.echo input').onchange = ({ target }) => this.#setEcho(target.checked);
-    this.root.onkeydown = ({ key }) => key === 'Escape' && this.interrupt();
+    this.root.addEventListener('keydown', ({ key }) => { if (key === 'Escape') this.interrupt(); });
     document.addEventListener('visibilitychange', () => this.#wake());
     this.root.addEventListener('pointerdown', () => this.#wake());
   }
