@@ -83,6 +83,8 @@ class FrontDesk:
             return None
         if asking == "name" and meaning.no:
             return self._fill(Details(), without_name=True)
+        if asking in ("change", "confirmation") and meaning.details.number is not None:
+            return None
         named = field_named(meaning.tokens)
         if named and asking in ("change", "confirmation") and not meaning.yes:
             return self._reopen(named)

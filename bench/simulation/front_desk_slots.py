@@ -15,6 +15,7 @@ _NOT_A_COUNT = frozenset(
     "moment second seconds minute minutes more thing question time last of way hour hours".split()
 )
 _PARTY_LEADS = frozenset(("for", "of", "be", "are", "we're", "we'll"))
+_ONE_LEADS = frozenset("that this the which no any every".split())
 _REPLACED_LEADS = (("instead", "of"), ("rather", "than"), ("not",), ("from",))
 _REPLACED_FILLERS = frozenset(("for", "on", "at", "people", "o'clock"))
 _NAME_LEADS = (
@@ -86,8 +87,7 @@ class Details:
 def words_of(text: str) -> tuple[str, ...]:
     """Lower-case words of recognised or typed text; "7:30pm" becomes "7 30 p m"."""
     plain = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
-    plain = re.sub(r"\b([ap])\.? ?m\b\.?", r"\1 m", plain)
-    plain = re.sub(r"(\d)([ap] m)\b", r"\1 \2", plain)
+    plain = re.sub(r"(?<![^\W\d])([ap])\.? ?m\b\.?", r" \1 m", plain)
     tokens = re.findall(r"[^\W_]+(?:'[^\W_]+)*", plain)
     return tuple("o'clock" if token == "oclock" else token for token in tokens)
 
@@ -129,7 +129,8 @@ def _without_replaced(atoms: list[str | int]) -> list[str | int]:
         index += len(lead)
         while index < len(atoms) and _is_replaceable(atoms[index]):
             index += 1
-            if isinstance(atoms[index - 1], int) and atoms[index : index + 1] != [30]:
+            replaced = atoms[index - 1] not in _REPLACED_FILLERS
+            if replaced and not isinstance(at(atoms, index), int):
                 break
     return kept
 
@@ -147,7 +148,8 @@ def _find_party(atoms: Sequence[str | int], used: frozenset[int]) -> tuple[int |
         if not isinstance(atom, int) or index in used or atom == 0:
             continue
         after, of_us = at(atoms, index + 1), matches(atoms, index + 1, ("of", "us"))
-        if after in _NOT_A_COUNT and not of_us:
+        pronoun = atom == 1 and at(atoms, index - 1) in _ONE_LEADS
+        if not of_us and (after in _NOT_A_COUNT or (pronoun and after not in PEOPLE)):
             continue
         if after in _AGES:
             by_age += atom
