@@ -1,0 +1,230 @@
+"""Words in, text out as it is thought of: the seam every language model fits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench import clock
+from bench.engine.settings import ConversationSettings
+from bench.engine.synthesizer import BaseMessage
+from bench.engine.transcriber import Transcription
+from bench.engine.transcript import Message, Transcript
+from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
+from bench.errors import Stalled
+from bench.events import AgentFinished, AgentRequested, FirstToken
+
+
+@dataclass(slots=True)
+class GeneratedResponse:
+    """A piece of the answer, or the whole of it.
+
+    `message.text` is taken as it comes, spaces and all. `ends_call` hangs up once it has been
+    heard; `usage` is the provider's own account (token counts by name).
+    """
+
+    message: BaseMessage
+    is_interruptible: bool = True
+    ends_call: bool = False
+    usage: Mapping[str, int] = field(default_factory=dict[str, int])
+
+
+class TranscriptionAgentInput(InterruptibleEvent[Transcription]):
+    """A user's turn for the agent; `message` is its place in the transcript, once it has one."""
+
+    def __init__(
+        self,
+        transcription: Transcription,
+        conversation_id: str = "",
+        *,
+        turn: int = 0,
+        message: Message | None = None,
+        ends_call: bool = False,
+    ) -> None:
+        super().__init__(transcription)
+        self.conversation_id = conversation_id
+        self.turn = turn
+        self.message = message
+        self.ends_call = ends_call
+
+    @property
+    def transcription(self) -> Transcription:
+        """What the user said."""
+        return self.payload
+
+
+class AgentResponse(InterruptibleEvent[GeneratedResponse]):
+    """A piece of an answer on its way to the synthesizer.
+
+    The first piece stands for the whole answer: later ones share its fate. `is_last` closes the
+    answer; `failed` says that it closes because the agent failed; `is_apology` that it tells of
+    such a failure.
+    """
+
+    def __init__(
+        self,
+        payload: GeneratedResponse,
+        *,
+        turn: int = 0,
+        first: AgentResponse | None = None,
+        is_last: bool = False,
+        failed: bool = False,
+        is_apology: bool = False,
+    ) -> None:
+        super().__init__(payload, payload.is_interruptible)
+        self.turn = turn
+        self.first = first or self
+        self.is_last = is_last
+        self.failed = failed
+        self.is_apology = is_apology
+
+    @property
+    def message(self) -> BaseMessage:
+        """The text of this piece."""
+        return self.payload.message
+
+    def is_interrupted(self) -> bool:
+        """Whether the answer was called off."""
+        return self.first.interrupted
+
+
+class BaseAgent(InterruptibleWorker):
+    """Answers the user's turns one by one; write `generate_response`.
+
+    `input_queue` takes `TranscriptionAgentInput`, `output_queue` gives `AgentResponse`. It needs no
+    code about interruption: an interrupted answer's generator is closed where it stands.
+    """
+
+    provider = ""
+    model = ""
+
+    def __init__(self, agent_config: Any = None) -> None:
+        super().__init__()
+        self.agent_config = agent_config
+        self.transcript = Transcript()
+        self.settings = ConversationSettings()
+        self.speaking: Message | None = None  # the bot's message that plays, or played last
+        self.settled: Callable[[], Awaitable[None]] | None = None  # history is true again after it
+        self.on_answer: Callable[[AgentResponse], None] | None = None
+
+    def generate_response(
+        self, human_input: str, is_interrupt: bool, conversation_id: str
+    ) -> AsyncGenerator[GeneratedResponse, None]:
+        """Answer, in one `GeneratedResponse` or in many as the text comes (an async generator).
+
+        `is_interrupt`: the user cut in; `transcript` then holds what they heard of the last answer.
+        """
+        raise NotImplementedError(f"{self.name} must write generate_response()")
+
+    def is_complete(self, text: str) -> bool:
+        """Whether the words so far are a whole utterance to this agent; False: cannot tell."""
+        return False
+
+    def cancel_current_task(self) -> bool:
+        """Stop answering; False when nothing was being answered."""
+        return self._current is not None and self._current.interrupt()
+
+    def update_last_bot_message_on_cut_off(self, text: str) -> None:
+        """Let the history hold `text`, what was heard, of the message that was being spoken."""
+        if self.speaking is not None:
+            self.speaking.settle(text, interrupted=True)
+
+    _current: TranscriptionAgentInput | None = None
+
+    async def process(self, item: TranscriptionAgentInput) -> None:
+        """Answer one turn; a failure ends the answer, with a mark, and not the agent."""
+        self._current, self.turn = item, item.turn
+        if item.message is None:
+            item.message = self.transcript.add_human_message(item.transcription.message)
+        if self.settled is not None:
+            await self.settled()
+        answer = _Answer(self, item)
+        began_at = clock.now()
+        try:
+            await self._answer(item, answer)
+        except TimeoutError:
+            waited = round(clock.now() - began_at, 6)
+            self.failed(Stalled(self.provider or self.name, "no text within the deadline", waited))
+            await answer.close(failed=True)
+        except Exception as error:  # the turn fails, the conversation goes on
+            self.failed(error, round(clock.now() - began_at, 6))
+            await answer.close(failed=True)
+        except asyncio.CancelledError:
+            answer.abandon()
+            raise
+        finally:
+            self._current = None
+
+    async def _answer(self, item: TranscriptionAgentInput, answer: _Answer) -> None:
+        said = item.transcription
+        self.record(AgentRequested(self.provider or self.name, self.model, turn=item.turn))
+        responses = self.generate_response(said.message, said.is_interrupt, item.conversation_id)
+        async with (
+            contextlib.aclosing(responses),
+            clock.deadline(self.settings.first_result_seconds) as patience,
+        ):
+            async for response in responses:
+                if self.output_queue.full():
+                    patience.reschedule(None)  # the slow ones are downstream
+                await answer.add(response)
+                patience.reschedule(clock.now() + self.settings.stall_seconds)
+        await answer.close()
+
+
+class _Answer:
+    """The pieces of one answer, put on the agent's output queue."""
+
+    def __init__(self, agent: BaseAgent, item: TranscriptionAgentInput) -> None:
+        self._agent, self._item = agent, item
+        self._first: AgentResponse | None = None
+        self._pieces = 0
+        self._usage: dict[str, int] = {}
+        self._ends_call = item.ends_call
+
+    async def add(self, response: GeneratedResponse) -> None:
+        if not response.is_interruptible:
+            self._item.is_interruptible = False
+        if response.message.text:
+            self._pieces += 1
+        self._usage.update(response.usage)
+        self._ends_call = self._ends_call or response.ends_call
+        await self._put(response)
+
+    async def close(self, *, failed: bool = False) -> None:
+        if not failed:
+            agent = self._agent
+            fact = AgentFinished(
+                agent.provider or agent.name, self._pieces, self._usage, turn=self._item.turn
+            )
+            agent.record(fact)
+        end = GeneratedResponse(BaseMessage(""), ends_call=self._ends_call)
+        await self._put(end, is_last=True, failed=failed)
+
+    def abandon(self) -> None:
+        """Called off: what was said so far stands, unless the answer is called off too."""
+        queue, first = self._agent.output_queue, self._first
+        if first is None or first.interrupted:
+            return
+        if queue.full():
+            first.interrupt()
+        else:
+            end = GeneratedResponse(BaseMessage(""))
+            queue.put_nowait(AgentResponse(end, turn=first.turn, first=first, is_last=True))
+
+    async def _put(
+        self, response: GeneratedResponse, *, is_last: bool = False, failed: bool = False
+    ) -> None:
+        agent, turn = self._agent, self._item.turn
+        piece = AgentResponse(
+            response, turn=turn, first=self._first, is_last=is_last, failed=failed
+        )
+        if self._first is None:
+            self._first = piece
+            if not failed and response.message.text:
+                agent.record(FirstToken(agent.provider or agent.name, turn=turn))
+            if agent.on_answer is not None:
+                agent.on_answer(piece)
+        await agent.output_queue.put(piece)

@@ -1,0 +1,259 @@
+"""Text in, speech out: cuts the answer into sentences and has them synthesised ahead of time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from bench import clock
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.agent import AgentResponse
+from bench.engine.joins import measure_join
+from bench.engine.settings import ConversationSettings
+from bench.engine.synthesizer import (
+    BaseMessage,
+    BaseSynthesizer,
+    Part,
+    Speech,
+    SynthesisResult,
+)
+from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
+from bench.errors import Stalled
+from bench.events import (
+    FirstAudio,
+    JoinMeasured,
+    SentenceReady,
+    SynthesisFinished,
+    SynthesisRequested,
+)
+
+ENDS = ".!?…"
+CLOSERS = "\"'”’)]"
+ABBREVIATIONS = frozenset("mr mrs ms dr st no vs e.g i.e etc approx dept prof sr jr".split())
+
+
+class Sentences:
+    """Text as it streams in, whole sentences out.
+
+    A sentence ends at a full stop, question or exclamation mark that white space follows, unless
+    the stop belongs to an abbreviation or an initial. Nothing waits for more than that one
+    character.
+    """
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._scanned = 0
+
+    def feed(self, text: str) -> list[str]:
+        """The sentences that `text` completes."""
+        self._text = joined(self._text, text)
+        whole: list[str] = []
+        i = self._scanned
+        while i < len(self._text):
+            if self._text[i].isspace() and self._ends_before(i):
+                whole.append(self._text[:i].strip())
+                self._text, i = self._text[i:].lstrip(), 0
+            else:
+                i += 1
+        self._scanned = len(self._text)
+        return whole
+
+    def flush(self) -> str:
+        """What is left when no more text comes; may be empty."""
+        rest, self._text, self._scanned = self._text.strip(), "", 0
+        return rest
+
+    def _ends_before(self, i: int) -> bool:
+        head = self._text[:i].rstrip(CLOSERS)
+        if not head or head[-1] not in ENDS:
+            return False
+        if head[-1] != ".":
+            return True
+        last = head.split()[-1].rstrip(".").lower()
+        return last not in ABBREVIATIONS and not (len(last) == 1 and last.isalpha() and last != "i")
+
+
+def joined(before: str, text: str) -> str:
+    """Text appended as it comes; pieces that are whole sentences of their own get their space."""
+    if before and text and before[-1] in ENDS and text[0].isupper():
+        return f"{before} {text}"
+    return before + text
+
+
+@dataclass(eq=False, slots=True)
+class Spoken:
+    """An answer for the loudspeaker; `message.text` grows while the answer is still being made."""
+
+    message: BaseMessage
+    result: SynthesisResult
+    turn: int = 0
+    ends_call: bool = False
+    is_apology: bool = False
+
+
+class SpeechEvent(InterruptibleEvent[Spoken]):
+    """An answer that plays or waits to."""
+
+
+class AgentResponsesWorker(InterruptibleWorker):
+    """Takes the pieces of answers, puts one `SpeechEvent` an answer.
+
+    One answer is one piece of work: it begins with the answer's first piece and reads on until the
+    last.
+    """
+
+    def __init__(
+        self,
+        input_queue: asyncio.Queue[Any],
+        output_queue: asyncio.Queue[Any],
+        synthesizer: BaseSynthesizer,
+        settings: ConversationSettings,
+    ) -> None:
+        super().__init__(input_queue, output_queue)
+        self.synthesizer = synthesizer
+        self.settings = settings
+        self.on_speech: Callable[[SpeechEvent], None] | None = None
+        self.on_failure: Callable[[], None] | None = None
+        self._aside: deque[AgentResponse] = deque()  # other answers' pieces, met while reading one
+
+    async def process(self, item: AgentResponse) -> None:
+        """Speak the answer that begins with `item`."""
+        if item.first is not item:
+            return  # the rest of an answer that was called off
+        self.turn = item.turn
+        answer = _Speaking(self, item)
+        try:
+            await answer.speak()
+        finally:
+            await answer.speech.close()
+
+    async def next_piece(self, first: AgentResponse) -> AgentResponse:
+        """The next piece of the answer that `first` began; pieces of other answers wait."""
+        while (piece := await self.input_queue.get()).first is not first:
+            if not piece.is_interrupted():
+                self._aside.append(piece)
+        return piece
+
+    async def _run_loop(self) -> None:
+        while True:
+            aside = self._aside
+            await self._work_on(aside.popleft() if aside else await self.input_queue.get())
+
+
+class _Speaking:
+    """One answer on its way from text to speech."""
+
+    def __init__(self, worker: AgentResponsesWorker, first: AgentResponse) -> None:
+        settings = worker.settings
+        self.worker, self.first = worker, first
+        self.synthesizer = worker.synthesizer
+        self.provider = self.synthesizer.provider or type(self.synthesizer).__name__
+        rate = self.synthesizer.sampling_rate
+        self.chunk_size = round(settings.chunk_seconds * rate) * SAMPLE_WIDTH
+        self.speech = Speech(
+            rate,
+            self.chunk_size,
+            first_seconds=settings.first_result_seconds,
+            stall_seconds=settings.stall_seconds,
+        )
+        self.speech.on_audio = self._audio_began
+        self.speech.on_part = self._part_arrived
+        if settings.measure_joins:
+            self.speech.on_join = self._measure
+        self.sentences = Sentences()
+        self.message = BaseMessage("")
+        self.spoken = Spoken(
+            self.message, self.speech.result, first.turn, is_apology=first.is_apology
+        )
+        self.announced = self.failed = False
+
+    async def speak(self) -> None:
+        """Read the answer to its end, handing over sentences as they are whole."""
+        if self.worker.settings.response_mode == "buffered":
+            last = await self._read_whole()
+        else:
+            last = await self._read_sentences()
+        self.failed = self.failed or last.failed
+        if self.spoken.ends_call and not self.announced and not self.failed:
+            await self._say(self.worker.settings.goodbye)
+        if self.announced:
+            await self.speech.end()
+        if self.failed and not self.first.is_apology and self.worker.on_failure is not None:
+            self.worker.on_failure()
+
+    async def _read_whole(self) -> AgentResponse:
+        text, piece = "", self.first
+        while True:
+            text = joined(text, piece.message.text)
+            self._note_end(piece)
+            if piece.is_last:
+                break
+            piece = await self.worker.next_piece(self.first)
+        await self._say(text.strip())
+        return piece
+
+    async def _read_sentences(self) -> AgentResponse:
+        piece = self.first
+        while True:
+            for sentence in self.sentences.feed(piece.message.text):
+                await self._say(sentence)
+            self._note_end(piece)
+            if piece.is_last:
+                break
+            piece = await self.worker.next_piece(self.first)
+        await self._say(self.sentences.flush())
+        return piece
+
+    def _note_end(self, piece: AgentResponse) -> None:
+        self.spoken.ends_call = self.spoken.ends_call or piece.payload.ends_call
+
+    async def _say(self, sentence: str) -> None:
+        if self.failed or not any(c.isalnum() for c in sentence):
+            return
+        turn, worker = self.first.turn, self.worker
+        self.message.text = f"{self.message.text} {sentence}".lstrip()
+        worker.record(SentenceReady(sentence, turn=turn))
+        asked = SynthesisRequested(len(sentence), self.provider, self.synthesizer.voice, turn=turn)
+        worker.record(asked)
+        result = await self._create(BaseMessage(sentence))
+        if result is None:
+            self.failed = True
+            return
+        if not self.announced:
+            await self._announce()
+        await self.speech.add(sentence, result, self.provider)
+
+    async def _create(self, message: BaseMessage) -> SynthesisResult | None:
+        began_at, worker = clock.now(), self.worker
+        try:
+            async with clock.deadline(worker.settings.first_result_seconds):
+                return await self.synthesizer.create_speech(message, self.chunk_size)
+        except TimeoutError:
+            waited = round(clock.now() - began_at, 6)
+            worker.failed(Stalled(self.provider, "no speech within the deadline", waited))
+        except Exception as error:  # this answer fails, not the conversation
+            worker.failed(error, round(clock.now() - began_at, 6))
+        return None
+
+    async def _announce(self) -> None:
+        """Put the speech on its way as soon as it has a beginning."""
+        self.announced = True
+        event = SpeechEvent(self.spoken, self.first.is_interruptible)
+        if self.worker.on_speech is not None:
+            self.worker.on_speech(event)
+        await self.worker.output_queue.put(event)
+
+    def _audio_began(self) -> None:
+        self.worker.record(FirstAudio(self.provider, turn=self.first.turn))
+
+    def _part_arrived(self, part: Part) -> None:
+        if part.error is None:
+            fact = SynthesisFinished(part.samples, self.provider, turn=self.first.turn)
+            self.worker.record(fact)
+
+    def _measure(self, at_sample: int, before: bytes, after: bytes) -> None:
+        level, pitch = measure_join(before, after, self.speech.rate)
+        self.worker.record(JoinMeasured(at_sample, level, pitch, turn=self.first.turn))

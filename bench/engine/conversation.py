@@ -1,0 +1,388 @@
+"""The seams joined: audio in, audio out, and everything that happened in between."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from bench import clock
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.agent import AgentResponse, BaseAgent, GeneratedResponse, TranscriptionAgentInput
+from bench.engine.answering import AgentResponsesWorker, SpeechEvent
+from bench.engine.idle import IdleWatch
+from bench.engine.listening import TranscriptionsWorker, ends_the_call
+from bench.engine.output import OutputDevice
+from bench.engine.settings import ConversationSettings
+from bench.engine.speaking import SynthesisResultsWorker
+from bench.engine.synthesizer import BaseMessage, BaseSynthesizer
+from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.engine.transcript import Message, Transcript
+from bench.engine.turns import Bot, TurnTaker
+from bench.engine.vad import Probability, VoiceActivityDetector
+from bench.engine.worker import (
+    QUEUE_SIZE,
+    BaseWorker,
+    Ending,
+    InterruptibleEvent,
+    LiveEvents,
+    spawn,
+)
+from bench.events import (
+    ConversationEnded,
+    ConversationStarted,
+    Held,
+    InterruptDecided,
+    Resumed,
+    SettingsChanged,
+    TurnCommitted,
+    TurnWithdrawn,
+)
+from bench.trace import Trace
+
+_ids = itertools.count(1)
+logger = logging.getLogger(__name__)
+
+
+class StreamingConversation:
+    """A spoken conversation: five workers joined by queues, streaming and interruptible at every
+    stage.
+
+    `settings` are those of `ConversationSettings`, by name. `vad` is the probability of speech in
+    512 samples of 16 kHz PCM; without it only the transcriber's words tell that the user speaks.
+    """
+
+    def __init__(
+        self,
+        *,
+        output_device: OutputDevice,
+        transcriber: BaseTranscriber,
+        agent: BaseAgent,
+        synthesizer: BaseSynthesizer,
+        vad: Probability | None = None,
+        trace: Trace | None = None,
+        conversation_id: str = "",
+        **settings: Any,
+    ) -> None:
+        self.id = conversation_id or f"conversation-{next(_ids)}"
+        self.settings = ConversationSettings().changed(**settings)
+        self.trace = trace or Trace()
+        self.output_device = output_device
+        self.transcriber = transcriber
+        self.agent = agent
+        self.synthesizer = synthesizer
+        self.turn = 0
+        self.ended = asyncio.Event()
+        self.end_reason = ""
+        self._probability = vad
+        self._vad = self._new_vad()
+        self._mic_samples = 0
+        self._odd = b""
+        self._live: LiveEvents = {}
+        self._open = False
+        self._closing: asyncio.Task[None] | None = None
+        self._pending: dict[str, Any] = {}  # settings for the next turn
+        self._turns = TurnTaker(self.settings, lambda text: self.agent.is_complete(text))
+        speeches: asyncio.Queue[SpeechEvent] = asyncio.Queue(QUEUE_SIZE)
+        self._listening = TranscriptionsWorker(
+            transcriber.output_queue,
+            agent.input_queue,
+            self,
+            self._turns,
+            lambda: self.transcriber.provider or self.transcriber.name,
+        )
+        self._answering = AgentResponsesWorker(
+            agent.output_queue, speeches, synthesizer, self.settings
+        )
+        self._speaking = SynthesisResultsWorker(
+            speeches, output_device, agent.transcript, self.settings
+        )
+        self._idle = IdleWatch(self._silence_lasts)
+        self._wire()
+
+    # What a user of the engine does
+
+    async def start(self) -> None:
+        """Begin: workers run, the greeting is said. A second call changes nothing."""
+        self.begin()
+
+    def begin(self) -> None:
+        """`start` for callers that cannot await; needs a running loop."""
+        if self._open or self.ended.is_set():
+            return
+        self._open = True
+        self.trace.start()
+        self.trace.record(ConversationStarted(self._shown_settings()))
+        self.synthesizer.sampling_rate = self.output_device.sampling_rate
+        for worker in self._road():
+            worker.start()
+        if self.settings.greeting:
+            self.say(self.settings.greeting, self.settings.greeting_interruptible)
+        self._idle.restart(self.settings.idle_seconds)
+
+    def receive_audio(self, chunk: bytes) -> None:
+        """Take PCM from the microphone, 16 kHz mono, in pieces of any size; never blocks."""
+        if not self._open:
+            return
+        if self._odd or len(chunk) % SAMPLE_WIDTH:
+            chunk = self._odd + chunk
+            whole = len(chunk) & ~1
+            chunk, self._odd = chunk[:whole], chunk[whole:]
+        self._mic_samples += len(chunk) // SAMPLE_WIDTH
+        if self._vad is not None:
+            audio = bytes(len(chunk)) if self.transcriber.is_muted else chunk
+            edges = self._vad.feed(audio)
+            if edges or self._vad.speaking:
+                self._listening.listen(self._vad, edges)
+        self.transcriber.send_audio(chunk)
+
+    def broadcast_interrupt(self) -> bool:
+        """Call off everything in flight, at once; False when nothing could be interrupted.
+
+        When it returns the voice is cleared and the transcript holds what was heard.
+        """
+        return self.interrupt("requested")
+
+    def say(self, text: str, is_interruptible: bool = True, *, ends_call: bool = False) -> None:
+        """Speak `text` as an answer of the bot's that nobody asked for."""
+        response = GeneratedResponse(BaseMessage(text), is_interruptible, ends_call)
+        self._speak(AgentResponse(response, turn=self.turn, is_last=True))
+
+    def change(self, **settings: Any) -> None:
+        """Change settings, in force from the next turn on.
+
+        `synthesizer=` may be among them: another voice from the next answer on.
+
+        Raises:
+            ConfigError: an unknown setting or an impossible value; nothing is changed then.
+        """
+        named = {key: value for key, value in settings.items() if key != "synthesizer"}
+        self.settings.changed(**named)
+        self._pending.update(settings)
+        if self.bot() is Bot.IDLE:
+            self._apply_changes()
+
+    async def terminate(self, drain_seconds: float = 0.5) -> None:
+        """Stop: what plays may play on for `drain_seconds`, then every worker is stopped in road
+        order.
+
+        Safe at any time and more than once. 0 stops at once.
+        """
+        await self._terminate(drain_seconds, "terminated")
+
+    @property
+    def is_human_speaking(self) -> bool:
+        """Whether the user makes a sound that is speech."""
+        return self._vad.speaking if self._vad is not None else bool(self._turns.text)
+
+    @property
+    def transcript(self) -> Transcript:
+        """What was said, cut at what was heard."""
+        return self.agent.transcript
+
+    @property
+    def mic_samples(self) -> int:
+        """Samples received from the microphone."""
+        return self._mic_samples
+
+    # What the one who listens asks and does (`listening.Floor`)
+
+    def bot(self) -> Bot:
+        """What the bot is doing; speech that may not be interrupted counts as idle."""
+        speaking = self._speaking
+        if speaking.held:
+            return Bot.HELD
+        if speaking.event is not None:
+            return Bot.SPEAKING if speaking.event.is_interruptible else Bot.IDLE
+        return Bot.THINKING if any(event.is_interruptible for event in self._live) else Bot.IDLE
+
+    def words_around(self) -> list[str]:
+        """The bot's words around the loudspeaker's position."""
+        return self._speaking.words_around()
+
+    def hold(self, reason: str) -> None:
+        """Pause the bot while it is decided whether the user wants to speak."""
+        at_sample = self._speaking.hold()
+        self.trace.record(Held(reason, self.settings.barge_in, at_sample, turn=self.turn))
+
+    def resume(self, reason: str) -> None:
+        """Let the bot go on from the same sample."""
+        at_sample = self._speaking.resume()
+        self.trace.record(Resumed(reason, self.settings.barge_in, at_sample, turn=self.turn))
+
+    def interrupt(self, reason: str) -> bool:
+        """`broadcast_interrupt`, with the reason for the trace."""
+        if not any(event.is_interruptible and not event.interrupted for event in self._live):
+            return False
+        policy = self.settings.barge_in
+        self.trace.record(InterruptDecided(reason, policy, self._mic_samples, turn=self.turn))
+        called_off = [event for event in tuple(self._live) if event.interrupt()]
+        playing = self._speaking.event
+        cut = playing in called_off and self._speaking.cut()
+        if not cut:
+            self._withdraw(called_off)
+        if playing is None or playing in called_off:
+            self._speaking.release()
+        self._turns.interrupted()
+        self._listening.interrupts = True
+        return True
+
+    def commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
+        """The user's turn is over: it enters the history and goes to the agent."""
+        self._apply_changes()
+        self.turn += 1
+        self.trace.record(TurnCommitted(said.message, reason, turn=self.turn))
+        message = self.transcript.add_human_message(said.message)
+        ends_call = ends_the_call(said.message, self.settings.end_phrases)
+        event = TranscriptionAgentInput(
+            said, self.id, turn=self.turn, message=message, ends_call=ends_call
+        )
+        event.list_in(self._live)
+        return event
+
+    def user_active(self) -> None:
+        """The user made a sound or said something."""
+        self._idle.user_spoke()
+        self._idle.restart(self.settings.idle_seconds)
+
+    # Inside
+
+    def _wire(self) -> None:
+        agent, answering, speaking = self.agent, self._answering, self._speaking
+        for worker in self._road():
+            worker.trace = self.trace
+        agent.settings = self.settings
+        agent.settled = speaking.settled
+        agent.on_answer = lambda answer: answer.list_in(self._live)
+        answering.on_speech = lambda speech: speech.list_in(self._live)
+        answering.on_failure = self._apologise
+        speaking.on_playing = self._plays
+        speaking.on_cut = self._was_cut
+        speaking.on_finished = self._was_played
+        speaking.on_failure = self._speech_failed
+
+    def _road(self) -> tuple[BaseWorker, ...]:
+        return (self.transcriber, self._listening, self.agent, self._answering, self._speaking)
+
+    def _new_vad(self) -> VoiceActivityDetector | None:
+        if self._probability is None:
+            return None
+        settings = self.settings
+        return VoiceActivityDetector(
+            self._probability,
+            threshold=settings.vad_threshold,
+            start_windows=settings.vad_start_windows,
+            end_threshold=settings.vad_end_threshold,
+            end_seconds=settings.vad_end_seconds,
+        )
+
+    def _speak(self, answer: AgentResponse) -> None:
+        answer.list_in(self._live)
+        try:
+            self.agent.output_queue.put_nowait(answer)
+        except asyncio.QueueFull:
+            answer.done()
+            logger.error("too much to say already; left out %d letters", len(answer.message.text))
+
+    def _plays(self, message: Message | None) -> None:
+        if message is not None:
+            self.agent.speaking = message
+        if self.settings.echo == "mute":
+            (self.transcriber.unmute if message is None else self.transcriber.mute)()
+        elif self.transcriber.is_muted and message is None:
+            self.transcriber.unmute()
+        self._idle.restart(None if message is not None else self.settings.idle_seconds)
+
+    def _was_cut(self, message: Message, heard: str) -> None:
+        if self.agent.speaking is message:
+            self.agent.update_last_bot_message_on_cut_off(heard)
+
+    def _was_played(self, speech: SpeechEvent) -> None:
+        if speech.payload.ends_call:
+            self._end("goodbye")
+
+    def _speech_failed(self, speech: SpeechEvent) -> None:
+        if not speech.payload.is_apology:
+            self._apologise()
+
+    def _apologise(self) -> None:
+        if self.settings.apology:
+            response = GeneratedResponse(BaseMessage(self.settings.apology))
+            self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
+
+    def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
+        for event in called_off:
+            if isinstance(event, TranscriptionAgentInput):
+                text = event.transcription.message
+                self.trace.record(TurnWithdrawn(text, "interrupted", turn=event.turn))
+
+    def _silence_lasts(self, times: int) -> None:
+        if self.bot() is not Bot.IDLE or self._live or self._turns.text:
+            self._idle.restart(self.settings.idle_seconds)
+        elif times <= len(self.settings.idle_prompts):
+            self.say(self.settings.idle_prompts[times - 1])
+        else:
+            self.say(self.settings.goodbye, ends_call=True)
+
+    def _end(self, reason: str) -> None:
+        """End the conversation from inside one of its own workers."""
+        if self._closing is None:
+            self._closing = spawn(self._terminate(0.0, reason), name="conversation ends")
+
+    def _apply_changes(self) -> None:
+        if not self._pending:
+            return
+        changes, self._pending = self._pending, {}
+        synthesizer = changes.pop("synthesizer", None)
+        if synthesizer is not None:
+            synthesizer.sampling_rate = self.output_device.sampling_rate
+            self.synthesizer = self._answering.synthesizer = synthesizer
+        self.settings = self.settings.changed(**changes)
+        for part in (self._turns, self.agent, self._answering, self._speaking):
+            part.settings = self.settings
+        if any(name.startswith("vad_") for name in changes):
+            self._vad = self._new_vad()
+        self.trace.record(SettingsChanged(self._shown_settings(), turn=self.turn))
+
+    def _shown_settings(self) -> dict[str, Any]:
+        shown: dict[str, Any] = dataclasses.asdict(self.settings)
+        for role in ("transcriber", "agent", "synthesizer"):
+            part = getattr(self, role)
+            shown[role] = part.provider or type(part).__name__
+        return shown
+
+    async def _terminate(self, drain_seconds: float, reason: str) -> None:
+        if self.ended.is_set() or not self._claim_end(reason):
+            await self.ended.wait()
+            return
+        self._open = False
+        self._idle.stop()
+        await self._drain(drain_seconds)
+        for worker in self._road():
+            await worker.terminate()
+        for event in tuple(self._live):
+            event.done()
+        for part in (self.synthesizer, self.output_device):
+            await self._within_bound(part.terminate)
+        self.trace.record(ConversationEnded(reason, turn=self.turn))
+        self.ended.set()
+
+    def _claim_end(self, reason: str) -> bool:
+        first = not self.end_reason
+        if first:
+            self.end_reason = reason
+        return first
+
+    async def _drain(self, seconds: float) -> None:
+        until = clock.now() + seconds
+        while self._live and clock.now() < until and not self._speaking.held:
+            await clock.sleep(min(self.settings.chunk_seconds, max(0.0, until - clock.now())))
+
+    async def _within_bound(self, close: Callable[[], Any]) -> None:
+        task = spawn(close(), name="closing")
+        await Ending([task])
+        if not task.done():
+            task.cancel()

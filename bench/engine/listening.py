@@ -1,0 +1,197 @@
+"""Sound and words in, turns out: asks `turns` what to do and does it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from bench import clock
+from bench.audio import SAMPLE_RATE
+from bench.engine.agent import TranscriptionAgentInput
+from bench.engine.transcriber import Transcription
+from bench.engine.turns import Act, Bot, Decision, TurnTaker, words_of
+from bench.engine.vad import SpeechStarted, SpeechStopped, VoiceActivityDetector
+from bench.engine.worker import BaseWorker
+from bench.events import (
+    TranscriptIgnored,
+    TranscriptReceived,
+    TurnWithdrawn,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+    Word,
+)
+
+
+class Floor(Protocol):
+    """What the one who listens may ask of the conversation, and make it do."""
+
+    def bot(self) -> Bot:
+        """What the bot is doing."""
+        ...
+
+    def words_around(self) -> list[str]:
+        """The bot's words around the loudspeaker's position."""
+        ...
+
+    def hold(self, reason: str) -> None:
+        """Pause the bot."""
+        ...
+
+    def resume(self, reason: str) -> None:
+        """Let the bot go on."""
+        ...
+
+    def interrupt(self, reason: str) -> bool:
+        """Stop the bot; False when there was nothing to stop."""
+        ...
+
+    def commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
+        """A turn of the user's is over; returns it as the agent takes it."""
+        ...
+
+    def user_active(self) -> None:
+        """The user made a sound or said something."""
+        ...
+
+
+class TranscriptionsWorker(BaseWorker):
+    """Takes `Transcription`s, puts `TranscriptionAgentInput`s: one for each turn of the user's.
+
+    Voice activity comes in by `listen`, silence by a timer at the turn taker's `due`.
+    """
+
+    def __init__(
+        self,
+        input_queue: asyncio.Queue[Any],
+        output_queue: asyncio.Queue[Any],
+        floor: Floor,
+        turns: TurnTaker,
+        provider: Callable[[], str] = lambda: "",
+    ) -> None:
+        super().__init__(input_queue, output_queue)
+        self.floor = floor
+        self.turns = turns
+        self.interrupts = False  # whether the user's turn so far has cut in on the bot
+        self._provider = provider
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._confidence: list[float] = []
+        self._words: list[Word] = []
+
+    async def process(self, item: Transcription) -> None:
+        """Take words, partial or final."""
+        received = TranscriptReceived(
+            item.message, item.is_final, item.confidence, item.words, self._provider()
+        )
+        self.record(received)
+        if not item.message.strip() and not item.ends_turn:
+            return
+        if item.is_final and item.message.strip():
+            self._confidence.append(item.confidence)
+            self._words.extend(item.words)
+        self.floor.user_active()
+        decision = self.turns.heard(
+            item.message,
+            clock.now(),
+            self.floor.bot(),
+            final=item.is_final,
+            ends_turn=item.ends_turn,
+            playing=self.floor.words_around(),
+        )
+        self._act(decision, item.message)
+        item.is_interrupt = self.interrupts
+        self._look_ahead()
+
+    def listen(
+        self, detector: VoiceActivityDetector, edges: Sequence[SpeechStarted | SpeechStopped]
+    ) -> None:
+        """Take what the voice activity detector noticed in the newest audio, if anything."""
+        for edge in edges:
+            ago = (edge.noticed_at_sample - edge.at_sample) / SAMPLE_RATE
+            self.floor.user_active()
+            if isinstance(edge, SpeechStarted):
+                self.record(UserStartedSpeaking("vad", edge.at_sample))
+                bot = self.floor.bot()
+                level = detector.level_db if bot is not Bot.IDLE else 0.0
+                self._act(self.turns.speech_started(clock.now(), bot, level))
+            else:
+                self.record(UserStoppedSpeaking("vad", edge.at_sample))
+                self._act(self.turns.speech_stopped(clock.now() - ago, self.floor.bot()))
+        if detector.speaking:
+            bot = self.floor.bot()
+            if bot is Bot.HELD:
+                self._act(self.turns.voiced(detector.voiced_samples / SAMPLE_RATE, bot))
+        if edges:
+            self._look_ahead()
+
+    def terminate(self) -> Any:
+        """Stop listening; no timer stays behind."""
+        self._disarm()
+        return super().terminate()
+
+    def _look_ahead(self) -> None:
+        """Let silence decide: at once when its time has come, else by a timer."""
+        due = self.turns.due
+        if due is None:
+            self._disarm()
+        elif due <= clock.now():
+            self._elapsed()
+        elif self._timer is None or due != self._timer_at:
+            self._disarm()
+            self._timer = asyncio.get_running_loop().call_at(due, self._elapsed)
+            self._timer_at = due
+
+    def _elapsed(self) -> None:
+        self._disarm()
+        self._act(self.turns.elapsed(max(clock.now(), self._timer_at), self.floor.bot()))
+        self._look_ahead()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _act(self, decision: Decision, text: str = "") -> None:
+        match decision.act:
+            case Act.WAIT:
+                return
+            case Act.HOLD:
+                self.floor.hold(decision.reason)
+            case Act.RESUME:
+                self._forget(text, decision.reason)
+                self.floor.resume(decision.reason)
+            case Act.INTERRUPT:
+                self.turns.interrupted()
+                self.interrupts = self.floor.interrupt(decision.reason) or self.interrupts
+            case Act.IGNORE:
+                self._forget(text, decision.reason)
+            case Act.REPLY:
+                self._reply(decision)
+
+    def _forget(self, text: str, reason: str) -> None:
+        self._confidence.clear()
+        self._words.clear()
+        if text:
+            self.record(TranscriptIgnored(text, reason))
+
+    def _reply(self, decision: Decision) -> None:
+        confidence = min(self._confidence, default=1.0)
+        said = Transcription(
+            decision.text, confidence, True, self.interrupts, words=tuple(self._words)
+        )
+        self.interrupts = False
+        self._confidence.clear()
+        self._words.clear()
+        event = self.floor.commit(said, decision.reason)
+        try:
+            self.output_queue.put_nowait(event)
+        except asyncio.QueueFull:
+            event.done()
+            self.record(TurnWithdrawn(decision.text, "agent too busy", turn=event.turn))
+
+
+def ends_the_call(text: str, phrases: Sequence[str]) -> bool:
+    """Whether the user's words hold one of the phrases that end a call."""
+    spoken = f" {' '.join(words_of(text))} "
+    return any(f" {' '.join(words_of(phrase))} " in spoken for phrase in phrases)

@@ -1,0 +1,249 @@
+"""Text in, audio out: the seam every speech provider fits, and the joining of its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench import clock
+from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.engine.worker import Ending, spawn
+from bench.errors import Stalled
+from bench.events import Word
+
+PART_CHUNKS = 512  # chunks of one part that may wait to be played: 10 s at 20 ms
+SEAM_SECONDS = 0.1  # measured on each side of a join
+PARTS_AHEAD = 2  # sentences synthesised ahead of the one that plays
+
+JoinListener = Callable[[int, bytes, bytes], None]  # at sample, PCM before, PCM after
+
+
+@dataclass(slots=True)
+class BaseMessage:
+    """Something to be said."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class ChunkResult:
+    """A piece of speech: PCM of the size that was asked for, the last may be shorter or empty."""
+
+    chunk: bytes
+    is_last_chunk: bool
+
+
+@dataclass(slots=True)
+class SynthesisResult:
+    """Speech as it is made, and the words in it.
+
+    Exactly one chunk of `chunk_generator` has `is_last_chunk`. `get_message_up_to(seconds)` gives
+    the words whose audio ended by then; `estimated` says that it goes by proportion, not by word
+    times.
+    """
+
+    chunk_generator: AsyncGenerator[ChunkResult, None]
+    get_message_up_to: Callable[[float], str]
+    estimated: bool = False
+
+
+class BaseSynthesizer:
+    """Makes speech of text.
+
+    `sampling_rate` (Hz) is set by the conversation to its output device's rate before the first
+    call; `chunk_size` in `create_speech` is bytes of PCM at that rate.
+    """
+
+    provider = ""
+    voice = ""
+
+    def __init__(self, synthesizer_config: Any = None) -> None:
+        self.synthesizer_config = synthesizer_config
+        self.sampling_rate = SAMPLE_RATE
+
+    async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+        """Begin to say `message`; audio and word times follow as they are made."""
+        raise NotImplementedError(f"{type(self).__name__} must write create_speech()")
+
+    async def terminate(self) -> None:
+        """Close connections; nothing by default."""
+
+
+def words_up_to(words: Sequence[Word], rate: int) -> Callable[[float], str]:
+    """A `get_message_up_to` over word times; `words` may still grow."""
+
+    def get_message_up_to(seconds: float) -> str:
+        played = seconds * rate + 1e-6
+        return " ".join(word.text for word in words if word.end_sample <= played)
+
+    return get_message_up_to
+
+
+def proportion_up_to(text: str, total_seconds: Callable[[], float]) -> Callable[[float], str]:
+    """A `get_message_up_to` without word times: letters are taken to last equally long."""
+
+    def get_message_up_to(seconds: float) -> str:
+        total = total_seconds()
+        if total <= 0.0:
+            return ""
+        letters = len(text) * min(1.0, seconds / total) + 1e-6
+        heard, end = list[str](), 0
+        for word in text.split():
+            end = text.index(word, end) + len(word)
+            if end > letters:
+                break
+            heard.append(word)
+        return " ".join(heard)
+
+    return get_message_up_to
+
+
+class Part:
+    """One synthesis call inside a `Speech`: its text, its audio, its place in the whole."""
+
+    def __init__(self, text: str, result: SynthesisResult) -> None:
+        self.text = text
+        self.result = result
+        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue(PART_CHUNKS)
+        self.samples = 0  # received so far
+        self.finished = False
+        self.error: Exception | None = None
+        self.start_sample: int | None = None  # in the whole, known when it begins to play
+
+
+class Speech:
+    """Several synthesis calls joined, sample by sample, into one `SynthesisResult`.
+
+    Parts are fetched while an earlier one plays, `PARTS_AHEAD` at most. `rate` is in Hz,
+    `chunk_size` in bytes. `add` and `end` are called by the one who makes sentences; `result` is
+    for the one who plays.
+    """
+
+    def __init__(self, rate: int, chunk_size: int, *, first_seconds: float, stall_seconds: float):
+        self.rate = rate
+        self.chunk_size = chunk_size
+        self.parts: list[Part] = []
+        self.on_join: JoinListener | None = None
+        self.on_part: Callable[[Part], None] | None = None
+        self.on_audio: Callable[[], None] | None = None  # the first audio of the first part
+        self._first_seconds, self._stall_seconds = first_seconds, stall_seconds
+        self._pumps: list[asyncio.Task[None]] = []
+        self._arrivals: asyncio.Queue[Part | None] = asyncio.Queue(PARTS_AHEAD)
+        self.result = SynthesisResult(self._joined(), self.get_message_up_to)
+
+    @property
+    def text(self) -> str:
+        """All text given so far."""
+        return " ".join(part.text for part in self.parts)
+
+    async def add(self, text: str, result: SynthesisResult, provider: str = "") -> None:
+        """Append a part; waits while enough parts are ahead of the one that plays."""
+        part = Part(text, result)
+        self.parts.append(part)
+        self.result.estimated = self.result.estimated or result.estimated
+        self._pumps.append(spawn(self._pump(part, provider), name="Speech pump"))
+        await self._arrivals.put(part)
+
+    async def end(self) -> None:
+        """Say that no part follows, and wait until all parts have arrived."""
+        await self._arrivals.put(None)
+        if self._pumps:
+            await asyncio.wait(self._pumps)
+
+    async def close(self) -> None:
+        """Stop fetching; every provider stream is closed, in order."""
+        for pump in self._pumps:
+            pump.cancel()
+            await Ending([pump])
+
+    def get_message_up_to(self, seconds: float) -> str:
+        """The words whose audio ended by `seconds` of the whole."""
+        heard: list[str] = []
+        for part in self.parts:
+            if part.start_sample is None:
+                break
+            inside = seconds - part.start_sample / self.rate
+            if inside < 0.0:
+                break
+            played_out = part.finished and inside * self.rate >= part.samples - 1e-3
+            heard.append(part.text if played_out else part.result.get_message_up_to(inside))
+        return " ".join(text for text in heard if text)
+
+    async def _pump(self, part: Part, provider: str) -> None:
+        began_at = clock.now()
+        try:
+            async with contextlib.aclosing(part.result.chunk_generator) as chunks:
+                await self._fetch(part, chunks)
+        except TimeoutError:
+            waited = round(clock.now() - began_at, 6)
+            part.error = Stalled(provider or "synthesizer", "no audio within the deadline", waited)
+        except Exception as error:  # it is raised again where the part is played
+            part.error = error
+        part.finished = True
+        if self.on_part is not None:
+            self.on_part(part)
+        await part.chunks.put(None)
+
+    async def _fetch(self, part: Part, chunks: AsyncGenerator[ChunkResult, None]) -> None:
+        queue = part.chunks
+        async with clock.deadline(self._first_seconds) as patience:
+            async for piece in chunks:
+                if piece.chunk:
+                    if not part.samples and part is self.parts[0] and self.on_audio is not None:
+                        self.on_audio()
+                    part.samples += len(piece.chunk) // SAMPLE_WIDTH
+                    if queue.full():
+                        patience.reschedule(None)  # we are the slow ones now
+                        await queue.put(piece.chunk)
+                    else:
+                        queue.put_nowait(piece.chunk)
+                if piece.is_last_chunk:
+                    return
+                patience.reschedule(clock.now() + self._stall_seconds)
+
+    async def _joined(self) -> AsyncGenerator[ChunkResult, None]:
+        rest, size, sample = b"", self.chunk_size, 0
+        seam = _Seam(self)
+        while (part := await self._arrivals.get()) is not None:
+            part.start_sample = sample
+            seam.part_begins(sample)
+            while (piece := await part.chunks.get()) is not None:
+                sample += len(piece) // SAMPLE_WIDTH
+                seam.passes(piece)
+                if not rest and len(piece) == size:
+                    yield ChunkResult(piece, False)
+                    continue
+                rest += piece
+                while len(rest) >= size:
+                    yield ChunkResult(rest[:size], False)
+                    rest = rest[size:]
+            if part.error is not None:
+                raise part.error
+        yield ChunkResult(rest, True)
+
+
+class _Seam:
+    """Keeps the audio on both sides of a join, for whoever measures it."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+        self._size = round(SEAM_SECONDS * speech.rate) * SAMPLE_WIDTH
+        self._before = self._after = self._tail = b""
+        self._at_sample: int | None = None
+
+    def part_begins(self, at_sample: int) -> None:
+        if self._tail:
+            self._before, self._after, self._at_sample = self._tail, b"", at_sample
+
+    def passes(self, piece: bytes) -> None:
+        if self._speech.on_join is None:
+            return
+        self._tail = (self._tail + piece)[-self._size :]
+        if self._at_sample is not None:
+            self._after += piece
+            if len(self._after) >= self._size:
+                self._speech.on_join(self._at_sample, self._before, self._after[: self._size])
+                self._at_sample = None

@@ -1,0 +1,316 @@
+"""Whose turn is it? Sound, words and silence in; wait, hold, resume, interrupt or reply out.
+
+Pure: it is told the time and never asks for it. Read `TurnTaker` as a table: a method for each
+thing that can happen, a line for each answer.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.engine.settings import ConversationSettings, barge_in_words
+
+ECHO_SHARE = 0.6  # of the words heard that must be the bot's own
+ECHO_MARGIN_DB = 6.0  # a user speaks at least so much louder than the known echo
+ECHO_ENDS_SECONDS = 0.35  # an echo ends so soon after the bot is held
+
+STOP_WORDS = frozenset("stop wait cancel quiet enough pause".split())
+STOP_PHRASES = ("hold on", "hang on", "shut up", "be quiet", "one moment", "excuse me")
+BACKCHANNELS = frozenset(
+    "mm hm mhm hmm hm uh huh um ah oh yeah yep yes right okay ok sure good great nice i see".split()
+)
+BACKCHANNEL_WORDS_AT_MOST = 3
+TRAILING_WORDS = frozenset(
+    "a an the and or but so because if to for of with without in on at by from about as than that "
+    "my your our his her their i we you is are was were am be will would could can i'd i'll i'm "
+    "um uh er like maybe also please".split()
+) - {"you", "please", "that"}
+
+
+class Bot(enum.Enum):
+    """What the bot is doing."""
+
+    IDLE = enum.auto()
+    THINKING = enum.auto()
+    SPEAKING = enum.auto()
+    HELD = enum.auto()  # was thinking or speaking, paused
+
+
+class Act(enum.Enum):
+    """What to do about it."""
+
+    WAIT = enum.auto()
+    HOLD = enum.auto()
+    RESUME = enum.auto()
+    INTERRUPT = enum.auto()
+    REPLY = enum.auto()  # the user's turn is over: `text` goes to the agent
+    IGNORE = enum.auto()  # these words are nobody's turn
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do, why, and for `REPLY` with which words."""
+
+    act: Act
+    reason: str = ""
+    text: str = ""
+
+
+WAIT = Decision(Act.WAIT)
+
+
+def words_of(text: str) -> list[str]:
+    """The words, lower case, punctuation gone; an apostrophe inside a word stays."""
+    cleaned = "".join(c if c.isalnum() or c in "'’" else " " for c in text.lower())
+    return [word for word in (w.strip("'’").replace("’", "'") for w in cleaned.split()) if word]
+
+
+def is_backchannel(text: str) -> bool:
+    """A listener's noise of agreement, as "mm-hm" or "yeah, right"."""
+    words = words_of(text)
+    return len(words) <= BACKCHANNEL_WORDS_AT_MOST and all(word in BACKCHANNELS for word in words)
+
+
+def has_stop_word(text: str) -> bool:
+    """A word that always stops the bot, however short the utterance."""
+    words = words_of(text)
+    spoken = f" {' '.join(words)} "
+    return any(word in STOP_WORDS for word in words) or any(
+        f" {phrase} " in spoken for phrase in STOP_PHRASES
+    )
+
+
+def is_echo(text: str, playing: Sequence[str]) -> bool:
+    """Whether most of these words are the bot's own, in their order.
+
+    `playing` are the words around the loudspeaker's position.
+    """
+    heard = words_of(text)
+    if not heard or not playing:
+        return False
+    return _common_in_order(heard, playing) >= ECHO_SHARE * len(heard)
+
+
+def _common_in_order(a: Sequence[str], b: Sequence[str]) -> int:
+    """Length of the longest common subsequence; both are a few dozen words at most."""
+    row = [0] * (len(b) + 1)
+    for word in a:
+        diagonal = 0
+        for i, other in enumerate(b, 1):
+            above = row[i]
+            row[i] = diagonal + 1 if word == other else max(above, row[i - 1])
+            diagonal = above
+    return row[-1]
+
+
+class TurnTaker:
+    """Decides endpointing and barge-in.
+
+    `due` is when `elapsed` wants to be called, if at all; it may be now, so look after every event.
+    """
+
+    def __init__(
+        self,
+        settings: ConversationSettings,
+        is_complete: Callable[[str], bool] = lambda text: False,
+    ) -> None:
+        self.settings = settings
+        self.is_complete = is_complete
+        self.speaking = False
+        self._finals: list[str] = []
+        self._partial = ""
+        self._ended_at: float | None = None  # end of speech, or of words where there is no VAD
+        self._words_at = 0.0
+        self._provider_ended = False
+        self._resume_at: float | None = None
+        self._held_at: float | None = None
+        self._echo_db: float | None = None
+        self._onset_db = 0.0
+        self._short_sounds = 0  # in a row that ended as soon as the bot was held
+
+    @property
+    def text(self) -> str:
+        """The user's turn so far."""
+        return " ".join([*self._finals, self._partial] if self._partial else self._finals)
+
+    @property
+    def due(self) -> float | None:
+        """The next instant at which silence alone decides something."""
+        instants = [at for at in (self._resume_at, self._reply_at()) if at is not None]
+        return min(instants, default=None)
+
+    # What can happen
+
+    def speech_started(self, at: float, bot: Bot, level_db: float = 0.0) -> Decision:
+        """The user's sound began."""
+        self.speaking, self._ended_at, self._resume_at = True, None, None
+        self._onset_db = level_db
+        policy = self.settings.barge_in
+        if bot is Bot.IDLE or policy == "never":
+            return WAIT
+        if self._echo_db is not None and level_db <= self._echo_db + ECHO_MARGIN_DB:
+            return WAIT  # no louder than the bot's own echo: words will tell
+        if policy == "on-vad":
+            return Decision(Act.INTERRUPT, "sound")
+        if policy == "hold-then-decide" and bot is not Bot.HELD:
+            self._held_at = at
+            return Decision(Act.HOLD, "sound")
+        return WAIT
+
+    def voiced(self, seconds: float, bot: Bot) -> Decision:
+        """The user's sound has lasted this long without a pause."""
+        if bot is Bot.HELD and seconds >= self.settings.interrupt_voiced_seconds:
+            return Decision(Act.INTERRUPT, "long sound")
+        return WAIT
+
+    def speech_stopped(self, at: float, bot: Bot) -> Decision:
+        """The user's sound ended, at `at` (the end itself, not its notice)."""
+        self.speaking, self._ended_at = False, at
+        if bot is Bot.HELD:
+            self._resume_at = at + self.settings.resume_seconds
+            self._learn_short_sound(at)
+        return WAIT
+
+    def heard(
+        self,
+        text: str,
+        at: float,
+        bot: Bot,
+        *,
+        final: bool,
+        ends_turn: bool | None = None,
+        playing: Sequence[str] = (),
+    ) -> Decision:
+        """Words arrived; `playing` are the bot's own around the loudspeaker's position."""
+        if is_echo(text, playing) and self._may_be_echo(text):
+            return self._own_echo(bot, final=final)
+        if bot is Bot.IDLE:
+            self._collect(text, at, final=final, ends_turn=ends_turn)
+            return WAIT
+        return self._while_busy(text, at, bot, final=final, ends_turn=ends_turn)
+
+    def elapsed(self, at: float, bot: Bot) -> Decision:
+        """Time passed; call it when `due` has come."""
+        if self._resume_at is not None and at >= self._resume_at:
+            self._resume_at = None
+            if bot is Bot.HELD:
+                return Decision(Act.RESUME, "no words")
+        reply_at = self._reply_at()
+        if reply_at is not None and at >= reply_at:
+            return self._commit(self._why())
+        return WAIT
+
+    def interrupted(self) -> None:
+        """The bot was stopped, by whomever: nothing is left to resume."""
+        self._resume_at = self._held_at = None
+        self._short_sounds = 0
+
+    # While the bot is busy
+
+    def _while_busy(
+        self, text: str, at: float, bot: Bot, *, final: bool, ends_turn: bool | None
+    ) -> Decision:
+        never = self.settings.barge_in == "never"
+        if is_backchannel(text) and not never and not self._finals:
+            return self._backchannel(text, bot, final=final)
+        self._collect(text, at, final=final, ends_turn=ends_turn)
+        if never:
+            return WAIT
+        if has_stop_word(text):
+            return Decision(Act.INTERRUPT, "stop word")
+        wanted = barge_in_words(self.settings.barge_in)
+        if len(words_of(self.text)) >= (wanted or 1):
+            return Decision(Act.INTERRUPT, "words")
+        return WAIT
+
+    def _backchannel(self, text: str, bot: Bot, *, final: bool) -> Decision:
+        if not final:
+            return WAIT
+        self._partial = ""
+        if bot is Bot.HELD and not self.speaking:
+            self._resume_at = None
+            return Decision(Act.RESUME, "backchannel", text)
+        return Decision(Act.IGNORE, "backchannel", text)
+
+    def _may_be_echo(self, text: str) -> bool:
+        """One word in common is chance, unless the bot is known to be heard; and who speaks louder
+        than the known echo is the user."""
+        if self._echo_db is None:
+            return len(words_of(text)) > 1
+        return self._onset_db <= self._echo_db + ECHO_MARGIN_DB
+
+    def _own_echo(self, bot: Bot, *, final: bool) -> Decision:
+        self._partial = ""
+        self._echo_db = max(self._onset_db, self._echo_db or self._onset_db)
+        if bot is Bot.HELD:
+            self._resume_at = None
+            return Decision(Act.RESUME, "echo")
+        return Decision(Act.IGNORE, "echo") if final else WAIT
+
+    def _learn_short_sound(self, at: float) -> None:
+        """A sound that stops as soon as the bot is held, twice running, is the bot's own."""
+        if self._held_at is None or at - self._held_at > ECHO_ENDS_SECONDS:
+            self._short_sounds = 0
+            return
+        self._short_sounds += 1
+        if self._short_sounds >= 2:
+            self._echo_db = max(self._onset_db, self._echo_db or self._onset_db)
+
+    # Endpointing
+
+    def _collect(self, text: str, at: float, *, final: bool, ends_turn: bool | None) -> None:
+        if final:
+            self._partial = ""
+            if text.strip():
+                self._finals.append(text.strip())
+        else:
+            self._partial = text.strip()
+        self._words_at = at
+        if not self.speaking and self._ended_at is None:
+            self._ended_at = at
+        self._provider_ended = final and bool(ends_turn)
+
+    def _reply_at(self) -> float | None:
+        if not self.text:
+            return None
+        settings = self.settings
+        if self._provider_ended:
+            return self._words_at
+        if self.speaking or self._ended_at is None:
+            return self._words_at + settings.no_new_words_seconds
+        if self._partial:
+            wait = settings.end_of_turn_seconds + settings.final_wait_seconds
+            return max(self._ended_at + wait, self._words_at)
+        return max(self._ended_at + self._patience(), self._words_at)
+
+    def _patience(self) -> float:
+        if self._trails_off():
+            return self.settings.trailing_turn_seconds
+        if self.is_complete(self.text):
+            return self.settings.complete_turn_seconds
+        return self.settings.end_of_turn_seconds
+
+    def _why(self) -> str:
+        if self._provider_ended:
+            return "provider"
+        if self.speaking or self._ended_at is None:
+            return "no new words"
+        if self._partial:
+            return "no final"
+        if self._trails_off():
+            return "trailing"
+        return "complete" if self.is_complete(self.text) else "silence"
+
+    def _trails_off(self) -> bool:
+        words = words_of(self.text)
+        return len(words) > 1 and words[-1] in TRAILING_WORDS
+
+    def _commit(self, reason: str) -> Decision:
+        text = self.text
+        self._finals.clear()
+        self._partial = ""
+        self._ended_at = None
+        self._provider_ended = False
+        return Decision(Act.REPLY, reason, text)
