@@ -149,7 +149,7 @@ class ToneSynthesizer(BaseSynthesizer):
 
 
 class TestConversation(StreamingConversation):
-    """A conversation that starts with its first audio and keeps what it puts out."""
+    """A conversation for tests that starts with its first audio and keeps what it puts out."""
 
     __test__ = False  # pytest: not a test class
 
@@ -165,8 +165,7 @@ class TestConversation(StreamingConversation):
             self._more.set()
             consume(chunk)
 
-        setattr(self.output_device, "consume_nonblocking", keep)  # noqa: B010 (a method, on
-        purpose)
+        self.output_device.consume_nonblocking = keep
 
     def receive_audio(self, chunk: bytes) -> None:
         """Take PCM; the first starts the conversation."""

@@ -12,6 +12,7 @@ from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.engine.transcript import Sender
 from bench.engine.worker import BaseWorker
 from bench.events import CutOff
+from bench.simulation.loudspeaker import Loudspeaker
 from bench.testing import (
     STORY,
     ScriptedAgent,
@@ -140,11 +141,13 @@ WEATHER = "I think the weather will be nice today and tomorrow and probably the 
 
 def test_the_scene_everybody_pictures():
     async def main() -> None:
-        transcriber = ScriptedTranscriber()
+        transcriber, loudspeaker = ScriptedTranscriber(), Loudspeaker()
+        agent = ScriptedAgent([WEATHER, "All right."])
         conversation = create_test_conversation(
             transcriber=transcriber,
-            agent=ScriptedAgent([WEATHER, "All right."]),
+            agent=agent,
             synthesizer=ToneSynthesizer(seconds_per_word=0.25),
+            output_device=loudspeaker,
         )
         await conversation.start()
         transcriber.hear("What will the weather be like?")
@@ -155,7 +158,7 @@ def test_the_scene_everybody_pictures():
         spoken = conversation.transcript.event_logs[1]
         assert spoken.text == "I think the weather will be nice today"
         assert spoken.interrupted
-        assert conversation.output_device.cleared_at == pytest.approx(2.1)
+        assert loudspeaker.cleared_at == pytest.approx(2.1)
         await clock.sleep(2)
         await conversation.terminate()
         said = [(m.sender, m.text) for m in conversation.transcript.event_logs]
@@ -165,6 +168,6 @@ def test_the_scene_everybody_pictures():
             (Sender.HUMAN, "Stop"),
             (Sender.BOT, "All right."),
         ]
-        assert conversation.agent.asked[1] == ("Stop", True)
+        assert agent.asked[1] == ("Stop", True)
 
     clock.run(main(), virtual=True)
