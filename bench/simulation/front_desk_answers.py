@@ -43,6 +43,12 @@ ABOUT_THE_PLACE: dict[str, str] = {
     "address": "We are at twelve Mill Street, right next to the old bridge.",
     "weather": WEATHER,
     "story": STORY,
+    "clock": "By our clock it is seven. It is always seven here.",
+    "music": "There is live music every Thursday.",
+    "place": (
+        "We are a small bistro, known for our onion soup and for a broken clock. "
+        "Ask me for the story."
+    ),
     "dogs": "Dogs are welcome, and there is a bowl of water at the door.",
     "children": "Children are very welcome, and we have small portions for them.",
     "about": "I am a scripted voice, not a language model and not a person. " + CAN_DO,

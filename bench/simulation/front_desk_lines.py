@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from itertools import product
-
-from bench.simulation.front_desk_slots import SLOTS
-
 TEMPLATES: tuple[str, ...] = (
     # booking, all at once or bit by bit
     "i'd like to book a table",
@@ -206,6 +200,10 @@ TEMPLATES: tuple[str, ...] = (
     "can you tell me a story",
     "tell me a long story please",
     "do you know any stories",
+    "tell me about the restaurant",
+    "what time is it",
+    "is there music",
+    "can i speak to a person",
     "tell me the story again",
     "go on",
     "go on please",
@@ -262,27 +260,3 @@ SUGGESTIONS: tuple[str, ...] = (
     "Thank you, goodbye.",
 )
 """What the page proposes to say, in an order that makes a conversation."""
-
-
-_STEPS = (1, 7, 11)
-"""How far each slot of a template moves per sentence, so that pairs of values vary too."""
-
-
-def expand(template: str) -> Iterator[str]:
-    """Every sentence of a template, the last slot varying fastest."""
-    names = re.findall(r"{(\w+)}", template)
-    for values in product(*(SLOTS[name] for name in names)):
-        yield template.format(**dict(zip(names, values, strict=True)))
-
-
-def utterances(per_template: int = 40) -> Iterator[str]:
-    """Sentences of all templates, at most `per_template` each, together covering every slot."""
-    for number, template in enumerate(TEMPLATES):
-        names = re.findall(r"{(\w+)}", template)
-        longest = max((len(SLOTS[name]) for name in names), default=1)
-        for turn in range(number, number + min(longest, per_template)):
-            values = {
-                name: SLOTS[name][turn * step % len(SLOTS[name])]
-                for name, step in zip(names, _STEPS, strict=False)
-            }
-            yield template.format(**values)

@@ -88,6 +88,7 @@ def words_of(text: str) -> tuple[str, ...]:
     """Lower-case words of recognised or typed text; "7:30pm" becomes "7 30 p m"."""
     plain = text.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
     plain = re.sub(r"(?<![^\W\d])([ap])\.? ?m\b\.?", r" \1 m", plain)
+    plain = plain.replace("all right", "alright")
     tokens = re.findall(r"[^\W_]+(?:'[^\W_]+)*", plain)
     return tuple("o'clock" if token == "oclock" else token for token in tokens)
 

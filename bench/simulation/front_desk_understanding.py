@@ -11,24 +11,30 @@ from bench.simulation.front_desk_slots import SLOTS, Details, bare_name, find_de
 CONTROL = frozenset(("goodbye", "stop", "repeat", "go on"))
 BOOKING = frozenset(("book", "change", "cancel", "summary"))
 
-_PATTERNS = tuple(
-    (intent, tuple(frozenset(word.split("|")) for word in cue.split()))
+_Cue = tuple[tuple[frozenset[str], bool], ...]
+"""(the words that may stand here, whether they must follow at once), in order."""
+
+_PATTERNS: tuple[tuple[str, _Cue], ...] = tuple(
+    (
+        intent,
+        tuple((frozenset(word.lstrip("+").split("|")), word[0] == "+") for word in cue.split()),
+    )
     for intent, cues in CUES
     for cue in cues
 )
 _BY_FIRST_WORD: dict[str, list[int]] = {}
 for _rank, (_, _cue) in enumerate(_PATTERNS):
-    for _word in _cue[0]:
+    for _word in _cue[0][0]:
         _BY_FIRST_WORD.setdefault(_word, []).append(_rank)
 
 _YES = frozenset(
     "yes yeah yep yup sure correct right exactly perfect okay ok fine absolutely definitely "
-    "certainly great good lovely wonderful please alright".split()
+    "certainly great good lovely wonderful alright".split()
 )
 _NO = frozenset("no nope nah not wrong incorrect don't isn't without skip neither".split())
 _BACKCHANNEL = frozenset(
     "uh huh mm hm hmm mhm um er ah oh okay ok right yeah yes yep sure really wow nice great good "
-    "cool i see that's that all interesting lovely alright so well got it no".split()
+    "cool i see that's that all interesting lovely alright so well got it no please".split()
 )
 _CHANGE = frozenset("actually change instead rather make meant wait not no".split())
 _TRAILING = frozenset(
@@ -75,7 +81,7 @@ def understand(text: str, expects: str | None = None) -> Meaning:
         tokens=tokens,
         intent=intent,
         details=details,
-        yes=bool(said & _YES) and not no,
+        yes=bool(said & _YES or said == {"please"}) and not no,
         no=no,
         changes=bool(said & _CHANGE),
         backchannel=bool(tokens) and said <= _BACKCHANNEL,
@@ -83,8 +89,10 @@ def understand(text: str, expects: str | None = None) -> Meaning:
     )
 
 
-def _intent(tokens: Sequence[str]) -> str | None:
+def _intent(tokens: tuple[str, ...]) -> str | None:
     """The intent whose cue covers most words; earlier in the table wins a tie."""
+    if tokens == ("what",):
+        return "repeat"
     ranks = sorted({rank for token in tokens for rank in _BY_FIRST_WORD.get(token, ())})
     best, best_score = None, 0
     for rank in ranks:
@@ -94,15 +102,22 @@ def _intent(tokens: Sequence[str]) -> str | None:
     return best
 
 
-def _is_cued(tokens: Sequence[str], cue: Sequence[frozenset[str]]) -> bool:
-    """Every word of the cue is there, in order, with at most two words between."""
-    position, slack = 0, len(tokens)
-    for choices in cue:
-        end = min(len(tokens), position + slack + 1)
+def _is_cued(tokens: Sequence[str], cue: _Cue) -> bool:
+    """Every word of the cue is there, in order and close enough, wherever it begins."""
+    first, _ = cue[0]
+    return any(
+        token in first and _follows(tokens, start + 1, cue[1:])
+        for start, token in enumerate(tokens)
+    )
+
+
+def _follows(tokens: Sequence[str], position: int, cue: _Cue) -> bool:
+    for choices, at_once in cue:
+        end = min(len(tokens), position + (1 if at_once else 3))
         found = next((i for i in range(position, end) if tokens[i] in choices), None)
         if found is None:
             return False
-        position, slack = found + 1, 2
+        position = found + 1
     return True
 
 
