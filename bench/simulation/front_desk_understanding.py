@@ -81,7 +81,7 @@ def understand(text: str, expects: str | None = None) -> Meaning:
         tokens=tokens,
         intent=intent,
         details=details,
-        yes=bool(said & _YES or said == {"please"}) and not no,
+        yes=bool(said & _YES or tokens == ("please",)) and not no,
         no=no,
         changes=bool(said & _CHANGE),
         backchannel=bool(tokens) and said <= _BACKCHANNEL,
