@@ -67,6 +67,12 @@ class Line:
             block = pcm[at : at + block_bytes]
             self.connection.send(utterance.to_bytes(4, "little") + block)
 
+    def audio_at_once(self, utterance: int, pcm: bytes) -> None:
+        """Send PCM16 so that all of it is there before it sounds, however busy the machine is."""
+        self.send("hold")
+        self.audio(utterance, pcm)
+        self.send("resume")
+
     def end(self, utterance: int) -> None:
         self.send("utterance", id=utterance, state="end", samples=self.sent.get(utterance, 0))
 

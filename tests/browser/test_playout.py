@@ -37,7 +37,7 @@ def test_a_tone_sounds_in_full_at_any_session_rate(chrome: Browser, stub: Stub, 
     stub.sample_rate = rate
     with tab(chrome, f"http://127.0.0.1:{stub.port}/") as page:
         line = call(page, stub)
-        line.audio(1, tone(rate, 0.6))
+        line.audio_at_once(1, tone(rate, 0.6))
         line.end(1)
         line.wait("played", utterance=1, samples=int(0.6 * rate))
         heard = page.recording()
@@ -56,7 +56,7 @@ def test_a_hold_loses_no_sample_and_repeats_none(chrome: Browser, stub: Stub) ->
     sent = noise(72000)
     with tab(chrome, f"http://127.0.0.1:{stub.port}/", kit={"contextRate": 48000}) as page:
         line = call(page, stub)
-        line.audio(1, sent.tobytes())
+        line.audio_at_once(1, sent.tobytes())
         line.end(1)
         line.until(lambda: line.of("played") and line.messages[-1]["samples"] > 20000, "progress")
         line.send("hold")
@@ -93,14 +93,14 @@ def test_a_clear_silences_and_accounts_for_every_sample(chrome: Browser, stub: S
     sent = noise(96000)
     with tab(chrome, f"http://127.0.0.1:{stub.port}/", kit={"contextRate": 48000}) as page:
         line = call(page, stub)
-        line.audio(1, sent.tobytes())
+        line.audio_at_once(1, sent.tobytes())
         line.until(lambda: line.of("played") and line.messages[-1]["samples"] > 20000, "progress")
         line.send("clear", utterance=1)
         cleared = line.wait("cleared", utterance=1)
         line.audio(1, sent[:4800].tobytes())
         line.wait("cleared", utterance=1, dropped=cleared["dropped"] + 4800)
         heard = page.recording()
-        line.audio(2, sent[:9600].tobytes())
+        line.audio_at_once(2, sent[:9600].tobytes())
         line.end(2)
         line.wait("played", utterance=2, samples=9600)
         again = page.recording()
@@ -151,9 +151,9 @@ def test_running_dry_pauses_and_goes_on_without_a_loss(chrome: Browser, stub: St
     sent = noise(24000)
     with tab(chrome, f"http://127.0.0.1:{stub.port}/", kit={"contextRate": 48000}) as page:
         line = call(page, stub)
-        line.audio(1, sent[:9600].tobytes())
+        line.audio_at_once(1, sent[:9600].tobytes())
         dry = line.wait("underrun", utterance=1)
-        line.audio(1, sent[9600:].tobytes())
+        line.audio_at_once(1, sent[9600:].tobytes())
         line.end(1)
         line.wait("played", utterance=1, samples=len(sent))
         heard = page.recording()
@@ -169,9 +169,11 @@ def test_one_utterance_follows_another_without_a_seam(chrome: Browser, stub: Stu
     sent = noise(24000)
     with tab(chrome, f"http://127.0.0.1:{stub.port}/", kit={"contextRate": 48000}) as page:
         line = call(page, stub)
+        line.send("hold")
         for utterance, part in enumerate(np.split(sent, 4), start=1):
             line.audio(utterance, part.tobytes())
             line.end(utterance)
+        line.send("resume")
         line.wait("played", utterance=4, samples=6000)
         heard = page.recording()
     assert np.array_equal(heard.audible() * 32768, sent)
