@@ -180,7 +180,8 @@ def _find_day(atoms: Sequence[str | int]) -> str | None:
             found = "the day after tomorrow"
         if found is None and atom in ("evening", "night") and at(atoms, index - 1) == "this":
             found = "tonight"
-        day = found or day
+        if found not in ("today", "tonight") or day not in WEEKDAYS:
+            day = found or day
     return day
 
 

@@ -85,6 +85,7 @@ def test_party(text: str, party: int):
         ("not friday saturday", "saturday"),
         ("saturday instead of friday", "saturday"),
         ("this weekend", "weekend"),
+        ("sunday tonight", "sunday"),
     ],
 )
 def test_day(text: str, day: str):
