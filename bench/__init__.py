@@ -8,7 +8,8 @@ clock it lives on, differs.
 
 How to read it, from the bottom:
 
-- `audio`, `clock`, `errors`: samples; the one door to time; what can go wrong and what to do.
+- `audio`, `clock` (with `network`), `errors`: samples; the one door to time, and the network inside
+  its virtual loop; what can go wrong and what to do.
 - `events`, `trace`, `config`: the facts of a conversation, the list of them, the settings.
 - `engine`: the workers, the three seams, whose turn it is, and the playout ledger: what the bot
   "said" is what the loudspeaker played. Standard library only.
