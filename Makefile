@@ -18,7 +18,7 @@ bench: .venv/.dev  ## our own figures, beside a bare-asyncio baseline
 	.venv/bin/talkbench bench
 
 notebooks: .venv/.notebooks  ## JupyterLab
-	.venv/bin/jupyter lab notebooks
+	.venv/bin/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 .venv/.talk: requirements.lock
 .venv/.dev: requirements-dev.lock
