@@ -1,0 +1,177 @@
+"""Settings in, a conversation out: the one file that knows everybody.
+
+A request is what a session asks for: one flat mapping, as it stands in the socket's `start`, a
+scenario's `setup` or the page's settings. It may name the providers and how they speak
+(`ProviderSettings`) and change the conversation's settings, those in `OWNERS_ONLY` excepted: they
+decide what a session may cost, so they are set in `talkbench.yaml` or the environment alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bench import config
+from bench.config import ALIASES, Config, ProviderSettings, converted, types_of
+from bench.engine.conversation import StreamingConversation
+from bench.engine.output import OutputDevice
+from bench.engine.settings import ConversationSettings
+from bench.engine.synthesizer import BaseSynthesizer
+from bench.errors import ConfigError
+from bench.providers.front_desk import SLOTS, TEMPLATES
+from bench.providers.handler import VoiceHandler
+from bench.speech.silero import SileroStream
+from bench.trace import Trace
+
+Settings = Config[ConversationSettings]
+
+LONGEST_TEXT = 500  # characters of a text that a session may have spoken
+MOST_TEXTS = 20
+OWNERS_ONLY = frozenset(
+    {
+        "chunk_seconds",
+        "cleared_wait_seconds",
+        "first_result_seconds",
+        "lead_seconds",
+        "measure_joins",
+        "stall_seconds",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a session asked for, checked: who speaks and how, and the settings that it changes."""
+
+    providers: ProviderSettings
+    changes: Mapping[str, Any]
+    voice_asked: bool
+
+
+@functools.cache
+def settings() -> Settings:
+    """The settings of this process, read once.
+
+    Raises:
+        ConfigError: what a file or a variable says cannot be.
+    """
+    return config.load(ConversationSettings)
+
+
+def assemble(
+    request: Mapping[str, Any],
+    output_device: OutputDevice,
+    *,
+    trace: Trace | None = None,
+    base: Settings | None = None,
+    conversation_id: str = "",
+) -> StreamingConversation:
+    """A conversation, ready to start, that says what it plays to `output_device`.
+
+    `base` holds the settings that the request changes, those of this process unless given.
+
+    Raises:
+        ConfigError: the request names what is unknown, impossible or not its to set, or a provider
+            that cannot be used; an unknown provider is a `ValueError` too.
+    """
+    base = settings() if base is None else base
+    asked = read_request(request, base)
+    handler, agent_config = VoiceHandler(base.keys), _agent_config(asked.providers)
+    agent = handler.create_agent(agent_config)
+    wanted = dataclasses.replace(base.conversation, **asked.changes)
+    if wanted.greeting is None:
+        wanted = wanted.changed(greeting=getattr(agent, "greeting", None))
+    return StreamingConversation(
+        output_device=output_device,
+        transcriber=handler.create_transcriber(agent_config),
+        agent=agent,
+        synthesizer=handler.create_synthesizer(agent_config),
+        vad=SileroStream().probability,
+        trace=trace,
+        conversation_id=conversation_id,
+        **{name: getattr(wanted, name) for name in ConversationSettings.names()},
+    )
+
+
+def assemble_synthesizer(
+    request: Mapping[str, Any], *, base: Settings | None = None
+) -> BaseSynthesizer:
+    """The voice that a request names, for a preview or a change of voice; raises as `assemble`."""
+    base = settings() if base is None else base
+    asked = read_request(request, base)
+    return VoiceHandler(base.keys).create_synthesizer(_agent_config(asked.providers))
+
+
+def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None) -> dict[str, Any]:
+    """What a request changes in a conversation under way, for `conversation.change(**changes)`.
+
+    `request` is all that the session asked for so far, newest values included. Who listens and who
+    answers stay as they are until the next conversation. Raises as `assemble`.
+    """
+    base = settings() if base is None else base
+    asked = read_request(request, base)
+    changes = dict(asked.changes)
+    if asked.voice_asked:
+        changes["synthesizer"] = assemble_synthesizer(request, base=base)
+    return changes
+
+
+def read_request(request: Mapping[str, Any], base: Settings) -> Request:
+    """Check a request against what a session may ask for.
+
+    Raises:
+        ConfigError: an unknown name (the message lists the known), a wrong type, an impossible
+            value, or a setting that is the owner's.
+    """
+    providers, changes = dict[str, Any](), dict[str, Any]()
+    of_provider, of_conversation = types_of(ProviderSettings), types_of(ConversationSettings)
+    for asked, value in request.items():
+        name = ALIASES.get(asked, asked)
+        if name in OWNERS_ONLY:
+            raise ConfigError(f"{name} is not for a session to set: it stands in talkbench.yaml")
+        if name in of_provider:
+            providers[name] = converted(of_provider[name], asked, value)
+        elif name in of_conversation:
+            changes[name] = _short(name, converted(of_conversation[name], asked, value))
+        else:
+            raise ConfigError(f"unknown setting {asked}; known are: {', '.join(may_ask_for())}")
+    if providers.get("words_per_minute") is not None:
+        providers.setdefault("speed", None)
+    elif providers.get("speed") is not None:
+        providers.setdefault("words_per_minute", None)
+    dataclasses.replace(base.conversation, **changes)  # refuses impossible values
+    chosen = dataclasses.replace(base.providers, **providers)
+    return Request(chosen, changes, bool(_VOICE & providers.keys()))
+
+
+def may_ask_for() -> list[str]:
+    """The names that a request may hold, sorted."""
+    names = {*types_of(ProviderSettings), *types_of(ConversationSettings), *ALIASES}
+    return sorted(names - OWNERS_ONLY)
+
+
+_VOICE = {"voiceProvider", "voice", "words_per_minute", "speed", "pitch"}
+
+
+def _agent_config(providers: ProviderSettings) -> dict[str, Any]:
+    """The agent config for `VoiceHandler`: what is set, and the words to expect."""
+    chosen = {name: getattr(providers, name) for name in types_of(ProviderSettings)}
+    known = {"templates": TEMPLATES, "slots": SLOTS} if _talks_to_the_front_desk(providers) else {}
+    return {name: value for name, value in chosen.items() if value is not None} | known
+
+
+def _talks_to_the_front_desk(providers: ProviderSettings) -> bool:
+    return providers.llmProvider == "embedded"
+
+
+def _short(name: str, value: Any) -> Any:
+    """Refuse texts that would keep a voice busy for minutes."""
+    texts = value if isinstance(value, tuple) else (value,)
+    if len(texts) > MOST_TEXTS:
+        raise ConfigError(f"{name} holds {len(texts)} texts: want {MOST_TEXTS} at most")
+    if any(isinstance(text, str) and len(text) > LONGEST_TEXT for text in texts):
+        raise ConfigError(f"{name} is too long: want {LONGEST_TEXT} characters at most")
+    return value

@@ -1,0 +1,241 @@
+"""Names in, providers out: who listens, who answers, who speaks.
+
+An agent config is a mapping. It may hold, beside the three names of providers:
+
+- `transcriber_mode`: "vocabulary" (the default: what the agent's callers say, quite surely) or
+  "open" (any words, less surely) for the embedded transcriber; `templates` and `slots` make up the
+  vocabulary, those of the front desk unless given;
+- `words_per_second`: the pace at which the embedded agent writes;
+- `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
+
+Whatever else it holds is passed on, for providers of your own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from bench import config
+from bench.config import ALIASES, Secret
+from bench.engine.agent import BaseAgent
+from bench.engine.synthesizer import BaseSynthesizer
+from bench.engine.transcriber import BaseTranscriber
+from bench.errors import ConfigError
+
+Role = Literal["transcriber", "llm", "voice"]
+State = Literal["ready", "key missing", "extra missing", "not built yet"]
+
+ROLES: dict[Role, tuple[str, str, str]] = {
+    "transcriber": ("transcriberProvider", "deepgram", "transcriber"),
+    "llm": ("llmProvider", "openai", "LLM"),
+    "voice": ("voiceProvider", "elevenlabs", "voice"),
+}
+"""The key in an agent config, the provider when it is not there, and the word in errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """One row of the table: a provider in one role.
+
+    `adapter` is "module:Class", found when it is chosen; "" when this version has none. `package`
+    is what the extra installs, by the name it is imported under; `variables` hold the key.
+    """
+
+    key: str
+    role: Role
+    label: str
+    adapter: str = ""
+    extra: str = ""
+    package: str = ""
+    variables: tuple[str, ...] = ()
+
+
+PROVIDERS = (
+    Provider(
+        "embedded", "transcriber", "PocketSphinx", "bench.providers.embedded:EmbeddedTranscriber"
+    ),
+    Provider("embedded", "llm", "Front desk", "bench.providers.front_desk:FrontDeskAgent"),
+    Provider("embedded", "voice", "espeak-ng", "bench.providers.embedded:EmbeddedSynthesizer"),
+    Provider(
+        "deepgram", "transcriber", "Deepgram", "", "deepgram", "deepgram", ("DEEPGRAM_API_KEY",)
+    ),
+    Provider(
+        "assemblyai",
+        "transcriber",
+        "AssemblyAI",
+        "",
+        "assemblyai",
+        "assemblyai",
+        ("ASSEMBLYAI_API_KEY",),
+    ),
+    Provider(
+        "azure",
+        "transcriber",
+        "Azure Speech",
+        "",
+        "azure",
+        "azure.cognitiveservices.speech",
+        ("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+    ),
+    Provider(
+        "google",
+        "transcriber",
+        "Google Cloud Speech-to-Text",
+        "",
+        "google",
+        "google.cloud.speech",
+        ("GOOGLE_APPLICATION_CREDENTIALS",),
+    ),
+    Provider("openai", "llm", "OpenAI", "", "openai", "openai", ("OPENAI_API_KEY",)),
+    Provider("gemini", "llm", "Google Gemini", "", "gemini", "google.genai", ("GEMINI_API_KEY",)),
+    Provider("anthropic", "llm", "Anthropic", "", "anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
+    Provider(
+        "elevenlabs", "voice", "ElevenLabs", "", "elevenlabs", "elevenlabs", ("ELEVENLABS_API_KEY",)
+    ),
+    Provider(
+        "azure",
+        "voice",
+        "Azure Speech",
+        "",
+        "azure",
+        "azure.cognitiveservices.speech",
+        ("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+    ),
+    Provider(
+        "google",
+        "voice",
+        "Google Cloud Text-to-Speech",
+        "",
+        "google",
+        "google.cloud.texttospeech",
+        ("GOOGLE_APPLICATION_CREDENTIALS",),
+    ),
+    Provider(
+        "polly",
+        "voice",
+        "Amazon Polly",
+        "",
+        "polly",
+        "aioboto3",
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
+    ),
+    Provider(
+        "playht", "voice", "PlayHT", "", "playht", "pyht", ("PLAYHT_USER_ID", "PLAYHT_API_KEY")
+    ),
+)
+
+PREFIXES = ("sim:", "recorded:")
+"""Families of providers that are announced, and that this version does not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderState:
+    """Whether a provider can be chosen, and if not, what to do about it."""
+
+    provider: Provider
+    state: State
+    remedy: str = ""
+
+
+class UnknownProvider(ConfigError, ValueError):
+    """No provider of that name in that role; the message lists those there are."""
+
+
+class VoiceHandler:
+    """Makes the three parts of a conversation from an agent config.
+
+    `keys` are read from the environment and `.env` unless given; `providers` is the table, to which
+    rows of your own may be added. All three makers raise `ValueError` for an unknown provider and
+    `ConfigError` for one that cannot be used as things are.
+    """
+
+    def __init__(
+        self,
+        keys: Mapping[str, Secret] | None = None,
+        providers: Iterable[Provider] = PROVIDERS,
+    ) -> None:
+        self._keys = keys
+        self._providers = tuple(providers)
+
+    def create_transcriber(self, agent_config: Mapping[str, Any] | None = None) -> BaseTranscriber:
+        """Who listens: `transcriberProvider`, "deepgram" unless given."""
+        return cast("BaseTranscriber", self._create("transcriber", agent_config))
+
+    def create_agent(self, agent_config: Mapping[str, Any] | None = None) -> BaseAgent:
+        """Who answers: `llmProvider`, "openai" unless given."""
+        return cast("BaseAgent", self._create("llm", agent_config))
+
+    def create_synthesizer(self, agent_config: Mapping[str, Any] | None = None) -> BaseSynthesizer:
+        """Who speaks: `voiceProvider`, "elevenlabs" unless given."""
+        return cast("BaseSynthesizer", self._create("voice", agent_config))
+
+    def states(self) -> list[ProviderState]:
+        """Every provider of the table, and whether it can be chosen."""
+        return [self._state(provider) for provider in self._providers]
+
+    def choose(self, role: Role, agent_config: Mapping[str, Any] | None) -> Provider:
+        """The row that an agent config names for a role.
+
+        Raises:
+            UnknownProvider: there is none of that name.
+            ConfigError: it is known and cannot be used; the message says what is missing.
+        """
+        setting, usual, word = ROLES[role]
+        named = _named(agent_config or {}, setting) or usual
+        rows = {row.key: row for row in self._providers if row.role == role}
+        if named.startswith(PREFIXES):
+            raise ConfigError(
+                f"{word} provider {named}: this version has no {named.split(':')[0]}: providers yet"
+            )
+        if named not in rows:
+            known = ", ".join([*rows, *(f"{prefix}…" for prefix in PREFIXES)])
+            raise UnknownProvider(f"Unknown {word} provider: {named} (known are: {known})")
+        state = self._state(rows[named])
+        if state.state != "ready":
+            raise ConfigError(f"{word} provider {named}: {state.remedy}")
+        return rows[named]
+
+    def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
+        module, _, name = self.choose(role, agent_config).adapter.partition(":")
+        maker = getattr(importlib.import_module(module), name)
+        return maker(dict(agent_config or {}))
+
+    def _state(self, row: Provider) -> ProviderState:
+        if not row.adapter:
+            return ProviderState(row, "not built yet", "this version has no adapter for it yet")
+        if row.package and not _installed(row.package):
+            return ProviderState(row, "extra missing", f"pip install 'talkbench[{row.extra}]'")
+        keys = self._all_keys()
+        missing = [variable for variable in row.variables if not keys.get(variable)]
+        if missing:
+            names = " and ".join(missing)
+            return ProviderState(row, "key missing", f"set {names} in the environment or in .env")
+        return ProviderState(row, "ready")
+
+    def _all_keys(self) -> Mapping[str, Secret]:
+        if self._keys is None:
+            self._keys = config.read_keys()
+        return self._keys
+
+
+def provider_states(keys: Mapping[str, Secret] | None = None) -> list[ProviderState]:
+    """Every provider there is, and whether it can be chosen: for the page and the command."""
+    return VoiceHandler(keys).states()
+
+
+def _named(agent_config: Mapping[str, Any], setting: str) -> str:
+    """What a config says for a setting, by its name or its short name."""
+    short = next(alias for alias, name in ALIASES.items() if name == setting)
+    named: object = agent_config.get(setting, agent_config.get(short))
+    return named if isinstance(named, str) else "" if named is None else repr(named)
+
+
+def _installed(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except ModuleNotFoundError:  # nor is the package it would be inside of
+        return False
