@@ -118,7 +118,7 @@ class Utterance:
             return 0
         now = self._held_at if self._held_at is not None else clock.now()
         since = math.floor((now - self._anchor_at) * self.rate + 1e-3)
-        return max(0, min(self.sent, self._anchor + since))
+        return min(self.sent, self._anchor + max(0, since))
 
 
 class PlayoutLedger:

@@ -48,6 +48,11 @@ class Playback:
         self.cut_off = False
         self._quiet_samples: int | None = 0  # None once something audible was sent
 
+    @property
+    def sounding(self) -> bool:
+        """Whether some of it was sent and more of it may sound."""
+        return self.utterance.sent > 0 and not self.over
+
     def heard(self) -> str:
         """The words that left the loudspeaker so far."""
         return self.result.get_message_up_to(self.utterance.played / self.utterance.rate)
@@ -148,7 +153,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         self.held = True
         self._go.clear()
         playback = self.playback
-        if playback is None or playback.over:
+        if playback is None or not playback.sounding:
             return 0
         playback.utterance.hold()
         self.device.hold()
@@ -159,7 +164,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         self.held = False
         self._go.set()
         playback = self.playback
-        if playback is None or playback.over:
+        if playback is None or not playback.sounding:
             return 0
         at_sample = playback.utterance.played
         playback.utterance.resume()

@@ -13,7 +13,8 @@ from bench.engine.output import OutputDevice, Utterance
 class Loudspeaker(OutputDevice):
     """Plays in time, like a page with a ring buffer and a listener in front of it.
 
-    Audio begins `prebuffer_seconds` after an utterance's first chunk. With `reports` it tells the
+    Audio begins `prebuffer_seconds` after an utterance's first chunk, and again
+    after it ran dry. With `reports` it tells the
     ledger what it played, `report_seconds` apart and `report_delay_seconds` late; without, the
     ledger estimates. `recording` holds (instant, PCM) of everything that sounded; `received` is set
     by the first chunk.
@@ -64,8 +65,9 @@ class Loudspeaker(OutputDevice):
     def consume_nonblocking(self, chunk: bytes) -> None:
         """Take a chunk into the buffer."""
         self._advance()
-        if not self._buffer and self._since is not None:
-            self._since = clock.now()  # it had run dry
+        dry = not self._buffer and self._since is not None and clock.now() > self._since + 1e-6
+        if dry:
+            self._since = clock.now() + self._prebuffer_seconds
         self._buffer += chunk
         self.chunks.append((clock.now(), len(chunk)))
         self.received.set()
