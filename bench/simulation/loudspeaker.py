@@ -41,6 +41,7 @@ class Loudspeaker(OutputDevice):
         self._buffer = bytearray()
         self._taken = 0  # samples of the utterance that left the buffer before `_since`
         self._since: float | None = None  # the buffer's head plays from this instant; None: paused
+        self._wait_left = 0.0  # of the prebuffer, while paused
         self._fresh = True
         self._complete = False
         self._timer: asyncio.TimerHandle | None = None
@@ -93,11 +94,13 @@ class Loudspeaker(OutputDevice):
     def hold(self) -> None:
         """Pause."""
         self._advance()
+        if self._since is not None:
+            self._wait_left = max(0.0, self._since - clock.now())
         self._since = None
 
     def resume(self) -> None:
         """Go on."""
-        self._since = clock.now()
+        self._since = clock.now() + self._wait_left
 
     async def terminate(self) -> None:
         """Fall silent; no timer stays behind."""
