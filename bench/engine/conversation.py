@@ -13,8 +13,9 @@ from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse, BaseAgent, GeneratedResponse, TranscriptionAgentInput
 from bench.engine.answering import AgentResponsesWorker, SpeechEvent
+from bench.engine.floor import Floor
 from bench.engine.idle import IdleWatch
-from bench.engine.listening import TranscriptionsWorker, ends_the_call
+from bench.engine.listening import TranscriptionsWorker
 from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
 from bench.engine.speaking import SynthesisResultsWorker
@@ -27,19 +28,13 @@ from bench.engine.worker import (
     QUEUE_SIZE,
     BaseWorker,
     Ending,
-    InterruptibleEvent,
-    LiveEvents,
     spawn,
 )
 from bench.events import (
     ConversationEnded,
     ConversationStarted,
-    Held,
-    InterruptDecided,
-    Resumed,
     SettingsChanged,
     TurnCommitted,
-    TurnWithdrawn,
 )
 from bench.trace import Trace
 
@@ -74,33 +69,31 @@ class StreamingConversation:
         self.transcriber = transcriber
         self.agent = agent
         self.synthesizer = synthesizer
-        self.turn = 0
         self.ended = asyncio.Event()
         self.end_reason = ""
         self._probability = vad
         self._vad = self._new_vad()
-        self._mic_samples = 0
         self._odd = b""
-        self._live: LiveEvents = {}
         self._open = False
         self._closing: asyncio.Task[None] | None = None
         self._pending: dict[str, Any] = {}  # settings for the next turn
         self._turns = TurnTaker(self.settings, lambda text: self.agent.is_complete(text))
+        self._idle = IdleWatch(self._silence_lasts)
         speeches: asyncio.Queue[SpeechEvent] = asyncio.Queue(QUEUE_SIZE)
-        self._listening = TranscriptionsWorker(
-            transcriber.output_queue,
-            agent.input_queue,
-            self,
-            self._turns,
-            lambda: self.transcriber.provider or self.transcriber.name,
-        )
         self._answering = AgentResponsesWorker(
             agent.output_queue, speeches, synthesizer, self.settings
         )
         self._speaking = SynthesisResultsWorker(
             speeches, output_device, agent.transcript, self.settings
         )
-        self._idle = IdleWatch(self._silence_lasts)
+        self._floor = Floor(self._speaking, self.settings, self.trace.record)
+        self._listening = TranscriptionsWorker(
+            transcriber.output_queue,
+            agent.input_queue,
+            self._floor,
+            self._turns,
+            self._commit,
+        )
         self._wire()
 
     # What a user of the engine does
@@ -131,7 +124,7 @@ class StreamingConversation:
             chunk = self._odd + chunk
             whole = len(chunk) & ~1
             chunk, self._odd = chunk[:whole], chunk[whole:]
-        self._mic_samples += len(chunk) // SAMPLE_WIDTH
+        self._floor.mic_samples += len(chunk) // SAMPLE_WIDTH
         if self._vad is not None:
             audio = bytes(len(chunk)) if self.transcriber.is_muted else chunk
             edges = self._vad.feed(audio)
@@ -144,7 +137,7 @@ class StreamingConversation:
 
         When it returns the voice is cleared and the transcript holds what was heard.
         """
-        return self.interrupt("requested")
+        return self._floor.interrupt("requested")
 
     def say(self, text: str, is_interruptible: bool = True, *, ends_call: bool = False) -> None:
         """Speak `text` as an answer of the bot's that nobody asked for."""
@@ -165,18 +158,27 @@ class StreamingConversation:
         if self.bot() is Bot.IDLE:
             self._apply_changes()
 
-    async def terminate(self, drain_seconds: float = 0.5) -> None:
+    async def terminate(self, drain_seconds: float = 0.5, *, reason: str = "terminated") -> None:
         """Stop: what plays may play on for `drain_seconds`, then every worker is stopped in road
         order.
 
-        Safe at any time and more than once. 0 stops at once.
+        Safe at any time and more than once; the trace keeps the first `reason`. 0 stops at once.
         """
-        await self._terminate(drain_seconds, "terminated")
+        await self._terminate(drain_seconds, reason)
 
     @property
     def is_human_speaking(self) -> bool:
         """Whether the user makes a sound that is speech."""
         return self._vad.speaking if self._vad is not None else bool(self._turns.text)
+
+    @property
+    def turn(self) -> int:
+        """How many turns the user has had."""
+        return self._floor.turn
+
+    def bot(self) -> Bot:
+        """What the bot is doing; speech that may not be interrupted counts as idle."""
+        return self._floor.bot()
 
     @property
     def transcript(self) -> Transcript:
@@ -186,79 +188,40 @@ class StreamingConversation:
     @property
     def mic_samples(self) -> int:
         """Samples received from the microphone."""
-        return self._mic_samples
+        return self._floor.mic_samples
 
-    # What the one who listens asks and does (`listening.Floor`)
+    # Inside
 
-    def bot(self) -> Bot:
-        """What the bot is doing; speech that may not be interrupted counts as idle."""
-        speaking = self._speaking
-        if speaking.held:
-            return Bot.HELD
-        if speaking.event is not None:
-            return Bot.SPEAKING if speaking.event.is_interruptible else Bot.IDLE
-        return Bot.THINKING if any(event.is_interruptible for event in self._live) else Bot.IDLE
-
-    def words_around(self) -> list[str]:
-        """The bot's words around the loudspeaker's position."""
-        return self._speaking.words_around()
-
-    def hold(self, reason: str) -> None:
-        """Pause the bot while it is decided whether the user wants to speak."""
-        at_sample = self._speaking.hold()
-        self.trace.record(Held(reason, self.settings.barge_in, at_sample, turn=self.turn))
-
-    def resume(self, reason: str) -> None:
-        """Let the bot go on from the same sample."""
-        at_sample = self._speaking.resume()
-        self.trace.record(Resumed(reason, self.settings.barge_in, at_sample, turn=self.turn))
-
-    def interrupt(self, reason: str) -> bool:
-        """`broadcast_interrupt`, with the reason for the trace."""
-        if not any(event.is_interruptible and not event.interrupted for event in self._live):
-            return False
-        policy = self.settings.barge_in
-        self.trace.record(InterruptDecided(reason, policy, self._mic_samples, turn=self.turn))
-        called_off = [event for event in tuple(self._live) if event.interrupt()]
-        playing = self._speaking.event
-        cut = playing in called_off and self._speaking.cut()
-        if not cut:
-            self._withdraw(called_off)
-        if playing is None or playing in called_off:
-            self._speaking.release()
-        self._turns.interrupted()
-        self._listening.interrupts = True
-        return True
-
-    def commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
+    def _commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
         """The user's turn is over: it enters the history and goes to the agent."""
         self._apply_changes()
-        self.turn += 1
+        self._floor.turn += 1
         self.trace.record(TurnCommitted(said.message, reason, turn=self.turn))
         message = self.transcript.add_human_message(said.message)
         ends_call = ends_the_call(said.message, self.settings.end_phrases)
         event = TranscriptionAgentInput(
             said, self.id, turn=self.turn, message=message, ends_call=ends_call
         )
-        event.list_in(self._live)
+        event.list_in(self._floor.live)
         return event
 
-    def user_active(self) -> None:
-        """The user made a sound or said something."""
+    def _user_active(self) -> None:
         self._idle.user_spoke()
         self._idle.restart(self.settings.idle_seconds)
 
-    # Inside
-
     def _wire(self) -> None:
         agent, answering, speaking = self.agent, self._answering, self._speaking
+        live, listening = self._floor.live, self._listening
         for worker in self._road():
             worker.trace = self.trace
         agent.settings = self.settings
         agent.settled = speaking.settled
-        agent.on_answer = lambda answer: answer.list_in(self._live)
-        answering.on_speech = lambda speech: speech.list_in(self._live)
+        agent.on_answer = lambda answer: answer.list_in(live)
+        answering.on_speech = lambda speech: speech.list_in(live)
         answering.on_failure = self._apologise
+        self._floor.on_interrupted = listening.interrupted
+        listening.on_activity = self._user_active
+        listening.provider = self.transcriber.provider or self.transcriber.name
         speaking.on_playing = self._plays
         speaking.on_cut = self._was_cut
         speaking.on_finished = self._was_played
@@ -280,7 +243,7 @@ class StreamingConversation:
         )
 
     def _speak(self, answer: AgentResponse) -> None:
-        answer.list_in(self._live)
+        answer.list_in(self._floor.live)
         try:
             self.agent.output_queue.put_nowait(answer)
         except asyncio.QueueFull:
@@ -313,14 +276,8 @@ class StreamingConversation:
             response = GeneratedResponse(BaseMessage(self.settings.apology))
             self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
 
-    def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
-        for event in called_off:
-            if isinstance(event, TranscriptionAgentInput):
-                text = event.transcription.message
-                self.trace.record(TurnWithdrawn(text, "interrupted", turn=event.turn))
-
     def _silence_lasts(self, times: int) -> None:
-        if self.bot() is not Bot.IDLE or self._live or self._turns.text:
+        if self.bot() is not Bot.IDLE or self._floor.live or self._turns.text:
             self._idle.restart(self.settings.idle_seconds)
         elif times <= len(self.settings.idle_prompts):
             self.say(self.settings.idle_prompts[times - 1])
@@ -341,7 +298,7 @@ class StreamingConversation:
             synthesizer.sampling_rate = self.output_device.sampling_rate
             self.synthesizer = self._answering.synthesizer = synthesizer
         self.settings = self.settings.changed(**changes)
-        for part in (self._turns, self.agent, self._answering, self._speaking):
+        for part in (self._turns, self._floor, self.agent, self._answering, self._speaking):
             part.settings = self.settings
         if any(name.startswith("vad_") for name in changes):
             self._vad = self._new_vad()
@@ -363,7 +320,7 @@ class StreamingConversation:
         await self._drain(drain_seconds)
         for worker in self._road():
             await worker.terminate()
-        for event in tuple(self._live):
+        for event in tuple(self._floor.live):
             event.done()
         for part in (self.synthesizer, self.output_device):
             await self._within_bound(part.terminate)
@@ -378,7 +335,7 @@ class StreamingConversation:
 
     async def _drain(self, seconds: float) -> None:
         until = clock.now() + seconds
-        while self._live and clock.now() < until and not self._speaking.held:
+        while self._floor.live and clock.now() < until and not self._speaking.held:
             await clock.sleep(min(self.settings.chunk_seconds, max(0.0, until - clock.now())))
 
     async def _within_bound(self, close: Callable[[], Any]) -> None:
