@@ -1,0 +1,259 @@
+"""One conversation and whoever is connected to it: kept through a lost socket, ended by limits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench import clock, events
+from bench.app import messages
+from bench.app.limits import Limits
+from bench.app.messages import Down
+from bench.app.outbox import Outbox
+from bench.app.output import WebsocketOutputDevice
+from bench.app.telling import Teller
+from bench.engine.conversation import StreamingConversation
+from bench.engine.output import OutputDevice
+from bench.engine.turns import Bot
+from bench.engine.worker import Ending, spawn
+from bench.trace import Entry, Trace
+
+REPLACED = 4409
+GOODBYE = 1000
+END_SECONDS = 5.0
+ACTIVITY = (
+    events.UserStartedSpeaking,
+    events.TranscriptReceived,
+    events.TurnCommitted,
+    events.PlaybackStarted,
+    events.PlaybackFinished,
+    events.CutOff,
+)
+WHY = {
+    "idle": "Nobody has said anything for {:.0f} minutes, so the conversation was ended.",
+    "session limit": "A conversation may last {:.0f} minutes, and this one has.",
+    "disconnected": "The client did not come back within {:.0f} minutes.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRequest:
+    """What a conversation is to be made of.
+
+    `settings` is all that the client asked for: providers, voices, settings of the engine, as JSON
+    has them and not yet checked. `device` is where the conversation speaks.
+    """
+
+    id: str
+    device: OutputDevice
+    settings: Mapping[str, Any]
+
+
+Assemble = Callable[[SessionRequest], StreamingConversation | Awaitable[StreamingConversation]]
+Change = Callable[[StreamingConversation, Mapping[str, Any]], None]
+
+
+class Far(Protocol):
+    """The far end of a session: one socket."""
+
+    outbox: Outbox
+
+    def tell(self, message: Down) -> None:
+        """Send a message."""
+        ...
+
+    def close(self, code: int, reason: str) -> None:
+        """End the socket, with what it was told before."""
+        ...
+
+
+class Session:
+    """A conversation, its name and its client, who may come and go.
+
+    `on_over` is called once, when the conversation has ended. The newest socket wins; without one
+    the conversation is held for `limits.reconnect_seconds`.
+    """
+
+    def __init__(
+        self,
+        id: str,
+        token: str,
+        device: WebsocketOutputDevice,
+        conversation: StreamingConversation,
+        limits: Limits,
+        *,
+        change: Change | None = None,
+        on_over: Callable[[Session], None] | None = None,
+    ) -> None:
+        self.id = id
+        self.token = token
+        self.device = device
+        self.conversation = conversation
+        self.muted = False
+        self.started = False
+        self.over = False  # nothing more happens; trace and recording can still be read
+        self._limits = limits
+        self._change = change
+        self._on_over = on_over
+        self._far: Far | None = None
+        self._teller = Teller()
+        self._began_at = self._active_at = clock.now()
+        self._detached_at: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: dict[str, asyncio.Task[Any]] = {}
+        self._stop_listening = conversation.trace.listen(self._happened)
+
+    # What the page and the socket do
+
+    @property
+    def trace(self) -> Trace:
+        """Everything that happened so far."""
+        return self.conversation.trace
+
+    @property
+    def connected(self) -> bool:
+        """Whether a client is there."""
+        return self._far is not None
+
+    async def start(self) -> None:
+        """Begin the conversation; its limits count from here."""
+        self.started = True
+        self._began_at = self._active_at = clock.now()
+        await self.conversation.start()
+        self._tasks["life"] = spawn(self._live(), name=f"session {self.id}")
+        self._arm()
+
+    def change(self, **settings: Any) -> None:
+        """Change settings from the next turn on; a voice is a setting too.
+
+        Raises:
+            ConfigError: an unknown setting or an impossible value; nothing is changed then.
+        """
+        if self._change is not None:
+            self._change(self.conversation, settings)
+        else:
+            self.conversation.change(**settings)
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Take audio of the client's microphone."""
+        self.conversation.receive_audio(bytes(len(pcm)) if self.muted else pcm)
+
+    def underrun(self, wire_id: int, at_sample: int) -> None:
+        """The client's buffer ran dry inside an utterance."""
+        utterance = self.device.find(wire_id)
+        if utterance is not None and not utterance.closed.is_set():
+            turn = self.conversation.turn
+            self.trace.record(events.Underrun(utterance.id, at_sample, False, turn=turn))
+
+    def attach(self, far: Far) -> None:
+        """A client is here; an older one is told to go."""
+        old, self._far = self._far, far
+        back = old is not None or self._detached_at is not None
+        if old is not None:
+            old.close(REPLACED, "replaced by a newer socket")
+            self._hold()
+        self._detached_at = None
+        far.tell(messages.Ready(self.id, self.token, self.device.sampling_rate))
+        self.device.attach(far.outbox)
+        if back:
+            far.tell(messages.State(self._teller.state))
+            self._cancel("recovery")
+            self._tasks["recovery"] = spawn(self._recover(), name="session goes on")
+
+    def detach(self, far: Far) -> None:
+        """A client has gone; one that was replaced leaves no trace."""
+        if self._far is not far:
+            return
+        self._far = None
+        self._cancel("recovery")
+        self.device.detach()
+        if self.over or "end" in self._tasks:
+            return
+        self._detached_at = clock.now()
+        self._hold()
+        self._arm()
+
+    def end(self, reason: str, *, told: Down | None = None) -> None:
+        """End the conversation; `told` is the client's last message before the goodbye."""
+        if told is not None and self._far is not None:
+            self._far.tell(told)
+        if "end" not in self._tasks:
+            ending = self.conversation.terminate(0.0, reason=reason)
+            self._tasks["end"] = spawn(ending, name=f"session {self.id} ends")
+
+    async def ended(self) -> None:
+        """Wait until the conversation is over, within a bound."""
+        await Ending(self._tasks.values(), seconds=END_SECONDS)
+
+    # Inside
+
+    async def _live(self) -> None:
+        await self.conversation.ended.wait()
+        self.over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._cancel("recovery")
+        self._stop_listening()
+        if self._far is not None:
+            self._far.close(GOODBYE, self.conversation.end_reason)
+        if self._on_over is not None:
+            self._on_over(self)
+
+    async def _recover(self) -> None:
+        await self.device.recover()
+        if self.conversation.bot() is Bot.HELD:
+            self.conversation.resume("client came back")
+
+    def _happened(self, entry: Entry) -> None:
+        if isinstance(entry.fact, ACTIVITY):
+            self._active_at = clock.now()
+        for message in self._teller.tell(entry.fact):
+            if self._far is not None:
+                self._far.tell(message)
+        if self._detached_at is not None and not isinstance(entry.fact, events.Held):
+            # What was decided while nobody listens must not start the voice again.
+            asyncio.get_running_loop().call_soon(self._stay_held)
+
+    def _stay_held(self) -> None:
+        if self._detached_at is not None and not self.conversation.ended.is_set():
+            self._hold()
+
+    def _hold(self) -> None:
+        if self.conversation.bot() is not Bot.HELD:
+            self.conversation.hold("client gone")
+
+    def _cancel(self, task: str) -> None:
+        if task in self._tasks:
+            self._tasks.pop(task).cancel()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        due = min(at for at, _ in self._deadlines())
+        self._timer = asyncio.get_running_loop().call_at(due, self._look)
+
+    def _deadlines(self) -> list[tuple[float, str]]:
+        limits = self._limits
+        deadlines = [
+            (self._began_at + limits.session_seconds, "session limit"),
+            (self._active_at + limits.idle_seconds, "idle"),
+        ]
+        if self._detached_at is not None:
+            deadlines.append((self._detached_at + limits.reconnect_seconds, "disconnected"))
+        return deadlines
+
+    def _look(self) -> None:
+        due, reason = min(self._deadlines())
+        if clock.now() < due - 1e-6:
+            self._arm()
+            return
+        limits = self._limits
+        seconds = {
+            "idle": limits.idle_seconds,
+            "session limit": limits.session_seconds,
+            "disconnected": limits.reconnect_seconds,
+        }[reason]
+        code = reason.replace(" ", "_")
+        self.end(reason, told=messages.Error(code, WHY[reason].format(seconds / 60), fatal=True))
