@@ -24,6 +24,7 @@ from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.engine.transcript import Message, Transcript
 from bench.engine.turns import Bot, TurnTaker
 from bench.engine.vad import Probability, VoiceActivityDetector
+from bench.engine.words import ends_the_call
 from bench.engine.worker import (
     QUEUE_SIZE,
     BaseWorker,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_RATE
 from bench.engine.agent import TranscriptionAgentInput
+from bench.engine.floor import Floor
 from bench.engine.transcriber import Transcription
-from bench.engine.turns import Act, Bot, Decision, TurnTaker, words_of
+from bench.engine.turns import Act, Bot, Decision, TurnTaker
 from bench.engine.vad import SpeechStarted, SpeechStopped, VoiceActivityDetector
 from bench.engine.worker import BaseWorker
 from bench.events import (
@@ -21,38 +22,6 @@ from bench.events import (
     UserStoppedSpeaking,
     Word,
 )
-
-
-class Floor(Protocol):
-    """What the one who listens may ask of the conversation, and make it do."""
-
-    def bot(self) -> Bot:
-        """What the bot is doing."""
-        ...
-
-    def words_around(self) -> list[str]:
-        """The bot's words around the loudspeaker's position."""
-        ...
-
-    def hold(self, reason: str) -> None:
-        """Pause the bot."""
-        ...
-
-    def resume(self, reason: str) -> None:
-        """Let the bot go on."""
-        ...
-
-    def interrupt(self, reason: str) -> bool:
-        """Stop the bot; False when there was nothing to stop."""
-        ...
-
-    def commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
-        """A turn of the user's is over; returns it as the agent takes it."""
-        ...
-
-    def user_active(self) -> None:
-        """The user made a sound or said something."""
-        ...
 
 
 class TranscriptionsWorker(BaseWorker):
@@ -67,13 +36,15 @@ class TranscriptionsWorker(BaseWorker):
         output_queue: asyncio.Queue[Any],
         floor: Floor,
         turns: TurnTaker,
-        provider: Callable[[], str] = lambda: "",
+        commit: Callable[[Transcription, str], TranscriptionAgentInput],
     ) -> None:
         super().__init__(input_queue, output_queue)
         self.floor = floor
         self.turns = turns
         self.interrupts = False  # whether the user's turn so far has cut in on the bot
-        self._provider = provider
+        self.provider = ""  # of the words
+        self.on_activity: Callable[[], None] | None = None  # the user made a sound or spoke
+        self._commit = commit
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
         self._confidence: list[float] = []
@@ -82,7 +53,7 @@ class TranscriptionsWorker(BaseWorker):
     async def process(self, item: Transcription) -> None:
         """Take words, partial or final."""
         received = TranscriptReceived(
-            item.message, item.is_final, item.confidence, item.words, self._provider()
+            item.message, item.is_final, item.confidence, item.words, self.provider
         )
         self.record(received)
         if not item.message.strip() and not item.ends_turn:
@@ -90,7 +61,7 @@ class TranscriptionsWorker(BaseWorker):
         if item.is_final and item.message.strip():
             self._confidence.append(item.confidence)
             self._words.extend(item.words)
-        self.floor.user_active()
+        self._active()
         decision = self.turns.heard(
             item.message,
             clock.now(),
@@ -109,7 +80,7 @@ class TranscriptionsWorker(BaseWorker):
         """Take what the voice activity detector noticed in the newest audio, if anything."""
         for edge in edges:
             ago = (edge.noticed_at_sample - edge.at_sample) / SAMPLE_RATE
-            self.floor.user_active()
+            self._active()
             if isinstance(edge, SpeechStarted):
                 self.record(UserStartedSpeaking("vad", edge.at_sample))
                 bot = self.floor.bot()
@@ -125,10 +96,19 @@ class TranscriptionsWorker(BaseWorker):
         if edges:
             self._look_ahead()
 
+    def interrupted(self) -> None:
+        """The bot was stopped, by whomever; what the user says next has cut in."""
+        self.turns.interrupted()
+        self.interrupts = True
+
     def terminate(self) -> Any:
         """Stop listening; no timer stays behind."""
         self._disarm()
         return super().terminate()
+
+    def _active(self) -> None:
+        if self.on_activity is not None:
+            self.on_activity()
 
     def _look_ahead(self) -> None:
         """Let silence decide: at once when its time has come, else by a timer."""
@@ -162,8 +142,7 @@ class TranscriptionsWorker(BaseWorker):
                 self._forget(text, decision.reason)
                 self.floor.resume(decision.reason)
             case Act.INTERRUPT:
-                self.turns.interrupted()
-                self.interrupts = self.floor.interrupt(decision.reason) or self.interrupts
+                self.floor.interrupt(decision.reason)
             case Act.IGNORE:
                 self._forget(text, decision.reason)
             case Act.REPLY:
@@ -183,15 +162,9 @@ class TranscriptionsWorker(BaseWorker):
         self.interrupts = False
         self._confidence.clear()
         self._words.clear()
-        event = self.floor.commit(said, decision.reason)
+        event = self._commit(said, decision.reason)
         try:
             self.output_queue.put_nowait(event)
         except asyncio.QueueFull:
             event.done()
             self.record(TurnWithdrawn(decision.text, "agent too busy", turn=event.turn))
-
-
-def ends_the_call(text: str, phrases: Sequence[str]) -> bool:
-    """Whether the user's words hold one of the phrases that end a call."""
-    spoken = f" {' '.join(words_of(text))} "
-    return any(f" {' '.join(words_of(phrase))} " in spoken for phrase in phrases)

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH, to_samples
+from bench.audio import SAMPLE_WIDTH
 from bench.engine.answering import SpeechEvent
 from bench.engine.output import OutputDevice, Utterance
+from bench.engine.playback import Playback
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseMessage, SynthesisResult
 from bench.engine.transcript import Message, Transcript
-from bench.engine.turns import words_of
+from bench.engine.words import words_of
 from bench.engine.worker import Ending, InterruptibleWorker, spawn
 from bench.events import (
     CutOff,
@@ -27,49 +28,7 @@ from bench.events import (
 )
 
 REPORT_GRACE_SECONDS = 1.0  # for the far end's last report, after the clock says it was played
-AUDIBLE_RMS = 0.01 * 32768
-AUDIBLE_SECONDS = 0.01
 ECHO_WINDOW_WORDS = (14, 4)  # behind and ahead of the loudspeaker's position
-
-
-class Playback:
-    """One utterance on its way to the loudspeaker, and its message in the history."""
-
-    def __init__(
-        self, message: BaseMessage, result: SynthesisResult, utterance: Utterance, turn: int
-    ) -> None:
-        self.message = message
-        self.result = result
-        self.utterance = utterance
-        self.turn = turn
-        self.entry: Message | None = None  # in the transcript, once something was sent
-        self.started = False
-        self.over = False  # nothing more may be sent
-        self.cut_off = False
-        self._quiet_samples: int | None = 0  # None once something audible was sent
-
-    @property
-    def sounding(self) -> bool:
-        """Whether some of it was sent and more of it may sound."""
-        return self.utterance.sent > 0 and not self.over
-
-    def heard(self) -> str:
-        """The words that left the loudspeaker so far."""
-        return self.result.get_message_up_to(self.utterance.played / self.utterance.rate)
-
-    def lead_samples(self, chunk: bytes) -> int | None:
-        """Samples before the first audible frame, once `chunk` holds one; told once."""
-        if self._quiet_samples is None:
-            return None
-        samples = to_samples(chunk)
-        size = max(1, round(AUDIBLE_SECONDS * self.utterance.rate))
-        for start in range(0, len(samples), size):
-            frame = samples[start : start + size]
-            if sum(s * s for s in frame) > AUDIBLE_RMS**2 * len(frame):
-                lead, self._quiet_samples = self._quiet_samples + start, None
-                return lead
-        self._quiet_samples += len(samples)
-        return None
 
 
 class SynthesisResultsWorker(InterruptibleWorker):

@@ -11,22 +11,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.engine.settings import ConversationSettings, barge_in_words
+from bench.engine.words import has_stop_word, is_backchannel, is_echo, trails_off, words_of
 
-ECHO_SHARE = 0.6  # of the words heard that must be the bot's own
 ECHO_MARGIN_DB = 6.0  # a user speaks at least so much louder than the known echo
 ECHO_ENDS_SECONDS = 0.35  # an echo ends so soon after the bot is held
-
-STOP_WORDS = frozenset("stop wait cancel quiet enough pause".split())
-STOP_PHRASES = ("hold on", "hang on", "shut up", "be quiet", "one moment", "excuse me")
-BACKCHANNELS = frozenset(
-    "mm hm mhm hmm hm uh huh um ah oh yeah yep yes right okay ok sure good great nice i see".split()
-)
-BACKCHANNEL_WORDS_AT_MOST = 3
-TRAILING_WORDS = frozenset(
-    "a an the and or but so because if to for of with without in on at by from about as than that "
-    "my your our his her their i we you is are was were am be will would could can i'd i'll i'm "
-    "um uh er like maybe also please".split()
-) - {"you", "please", "that"}
 
 
 class Bot(enum.Enum):
@@ -59,50 +47,6 @@ class Decision:
 
 
 WAIT = Decision(Act.WAIT)
-
-
-def words_of(text: str) -> list[str]:
-    """The words, lower case, punctuation gone; an apostrophe inside a word stays."""
-    cleaned = "".join(c if c.isalnum() or c in "'’" else " " for c in text.lower())
-    return [word for word in (w.strip("'’").replace("’", "'") for w in cleaned.split()) if word]
-
-
-def is_backchannel(text: str) -> bool:
-    """A listener's noise of agreement, as "mm-hm" or "yeah, right"."""
-    words = words_of(text)
-    return len(words) <= BACKCHANNEL_WORDS_AT_MOST and all(word in BACKCHANNELS for word in words)
-
-
-def has_stop_word(text: str) -> bool:
-    """A word that always stops the bot, however short the utterance."""
-    words = words_of(text)
-    spoken = f" {' '.join(words)} "
-    return any(word in STOP_WORDS for word in words) or any(
-        f" {phrase} " in spoken for phrase in STOP_PHRASES
-    )
-
-
-def is_echo(text: str, playing: Sequence[str]) -> bool:
-    """Whether most of these words are the bot's own, in their order.
-
-    `playing` are the words around the loudspeaker's position.
-    """
-    heard = words_of(text)
-    if not heard or not playing:
-        return False
-    return _common_in_order(heard, playing) >= ECHO_SHARE * len(heard)
-
-
-def _common_in_order(a: Sequence[str], b: Sequence[str]) -> int:
-    """Length of the longest common subsequence; both are a few dozen words at most."""
-    row = [0] * (len(b) + 1)
-    for word in a:
-        diagonal = 0
-        for i, other in enumerate(b, 1):
-            above = row[i]
-            row[i] = diagonal + 1 if word == other else max(above, row[i - 1])
-            diagonal = above
-    return row[-1]
 
 
 class TurnTaker:
@@ -286,7 +230,7 @@ class TurnTaker:
         return max(self._ended_at + self._patience(), self._words_at)
 
     def _patience(self) -> float:
-        if self._trails_off():
+        if trails_off(self.text):
             return self.settings.trailing_turn_seconds
         if self.is_complete(self.text):
             return self.settings.complete_turn_seconds
@@ -299,13 +243,9 @@ class TurnTaker:
             return "no new words"
         if self._partial:
             return "no final"
-        if self._trails_off():
+        if trails_off(self.text):
             return "trailing"
         return "complete" if self.is_complete(self.text) else "silence"
-
-    def _trails_off(self) -> bool:
-        words = words_of(self.text)
-        return len(words) > 1 and words[-1] in TRAILING_WORDS
 
     def _commit(self, reason: str) -> Decision:
         text = self.text

@@ -8,7 +8,7 @@ import pytest
 from bench import clock
 from bench.engine.conversation import StreamingConversation
 from bench.engine.output import Utterance
-from bench.engine.turns import words_of
+from bench.engine.words import words_of
 from bench.engine.worker import spawn
 from bench.events import CutOff, Held, InterruptDecided, Resumed, TurnCommitted, WorkerFailed
 from bench.simulation.loudspeaker import Loudspeaker

@@ -1,0 +1,83 @@
+"""Who may speak: the one place where the bot is held, resumed and interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from bench.engine.agent import TranscriptionAgentInput
+from bench.engine.output import OutputDevice
+from bench.engine.settings import ConversationSettings
+from bench.engine.speaking import SynthesisResultsWorker
+from bench.engine.turns import Bot
+from bench.engine.worker import InterruptibleEvent, LiveEvents
+from bench.events import Fact, Held, InterruptDecided, Resumed, TurnWithdrawn
+
+
+class Floor:
+    """Knows every piece of work in flight (`live`) and what the loudspeaker does."""
+
+    def __init__(
+        self,
+        speaking: SynthesisResultsWorker,
+        settings: ConversationSettings,
+        record: Callable[[Fact], None],
+    ) -> None:
+        self.live: LiveEvents = {}
+        self.settings = settings
+        self.turn = 0
+        self.mic_samples = 0  # received so far
+        self.on_interrupted: Callable[[], None] | None = None
+        self._speaking = speaking
+        self._record = record
+
+    @property
+    def device(self) -> OutputDevice:
+        """The loudspeaker."""
+        return self._speaking.device
+
+    def bot(self) -> Bot:
+        """What the bot is doing; speech that may not be interrupted counts as idle."""
+        speaking = self._speaking
+        if speaking.held:
+            return Bot.HELD
+        if speaking.event is not None:
+            return Bot.SPEAKING if speaking.event.is_interruptible else Bot.IDLE
+        return Bot.THINKING if any(event.is_interruptible for event in self.live) else Bot.IDLE
+
+    def words_around(self) -> list[str]:
+        """The bot's words around the loudspeaker's position, for telling its echo."""
+        return self._speaking.words_around()
+
+    def hold(self, reason: str) -> None:
+        """Pause the bot while it is decided whether the user wants to speak."""
+        at_sample = self._speaking.hold()
+        self._record(Held(reason, self.settings.barge_in, at_sample, turn=self.turn))
+
+    def resume(self, reason: str) -> None:
+        """Let the bot go on from the same sample."""
+        at_sample = self._speaking.resume()
+        self._record(Resumed(reason, self.settings.barge_in, at_sample, turn=self.turn))
+
+    def interrupt(self, reason: str) -> bool:
+        """Call off everything in flight, at once; False when nothing could be interrupted."""
+        if not any(event.is_interruptible and not event.interrupted for event in self.live):
+            return False
+        policy = self.settings.barge_in
+        self._record(InterruptDecided(reason, policy, self.mic_samples, turn=self.turn))
+        called_off = [event for event in tuple(self.live) if event.interrupt()]
+        playing = self._speaking.event
+        if playing not in called_off or not self._speaking.cut():
+            self._withdraw(called_off)
+        if playing is None or playing in called_off:
+            self._speaking.release()
+        if self.on_interrupted is not None:
+            self.on_interrupted()
+        return True
+
+    def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
+        """Nothing of these turns' answers was heard."""
+        for event in called_off:
+            if isinstance(event, TranscriptionAgentInput):
+                text = event.transcription.message
+                self._record(TurnWithdrawn(text, "interrupted", turn=event.turn))
