@@ -22,7 +22,11 @@ class Word:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Anything that can happen; `turn` counts the user's committed turns, 0 before the first."""
+    """Anything that can happen.
+
+    `turn` counts the user's turns from 1; what the user says counts towards the turn it will be
+    part of, and 0 is what the bot does before the first.
+    """
 
     turn: int = 0
 

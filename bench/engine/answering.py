@@ -242,6 +242,7 @@ class _Speaking:
         """Put the speech on its way as soon as it has a beginning."""
         self.announced = True
         event = SpeechEvent(self.spoken, self.first.is_interruptible)
+        event.turn = self.first.turn
         if self.worker.on_speech is not None:
             self.worker.on_speech(event)
         await self.worker.output_queue.put(event)

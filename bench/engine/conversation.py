@@ -197,6 +197,7 @@ class StreamingConversation:
         """The user's turn is over: it enters the history and goes to the agent."""
         self._apply_changes()
         self._floor.turn += 1
+        self._floor.said = {self.turn: said.message}
         self.trace.record(TurnCommitted(said.message, reason, turn=self.turn))
         message = self.transcript.add_human_message(said.message)
         ends_call = ends_the_call(said.message, self.settings.end_phrases)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.engine.agent import TranscriptionAgentInput
 from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
 from bench.engine.speaking import SynthesisResultsWorker
@@ -26,6 +25,7 @@ class Floor:
         self.live: LiveEvents = {}
         self.settings = settings
         self.turn = 0
+        self.said: dict[int, str] = {}  # the user's words, by turn
         self.mic_samples = 0  # received so far
         self.on_interrupted: Callable[[], None] | None = None
         self._speaking = speaking
@@ -41,9 +41,10 @@ class Floor:
         speaking = self._speaking
         if speaking.held:
             return Bot.HELD
-        if speaking.event is not None:
-            return Bot.SPEAKING if speaking.event.is_interruptible else Bot.IDLE
-        return Bot.THINKING if any(event.is_interruptible for event in self.live) else Bot.IDLE
+        playing = speaking.event
+        if playing is not None and not playing.interrupted:
+            return Bot.SPEAKING if playing.is_interruptible else Bot.IDLE
+        return Bot.THINKING if self._interruptible() else Bot.IDLE
 
     def words_around(self) -> list[str]:
         """The bot's words around the loudspeaker's position, for telling its echo."""
@@ -61,23 +62,25 @@ class Floor:
 
     def interrupt(self, reason: str) -> bool:
         """Call off everything in flight, at once; False when nothing could be interrupted."""
-        if not any(event.is_interruptible and not event.interrupted for event in self.live):
+        if not self._interruptible():
+            if self._speaking.held:
+                self.resume("nothing to interrupt")
             return False
         policy = self.settings.barge_in
         self._record(InterruptDecided(reason, policy, self.mic_samples, turn=self.turn))
         called_off = [event for event in tuple(self.live) if event.interrupt()]
         playing = self._speaking.event
         if playing not in called_off or not self._speaking.cut():
-            self._withdraw(called_off)
+            self._withdraw(called_off)  # nothing of these answers was heard
         if playing is None or playing in called_off:
             self._speaking.release()
         if self.on_interrupted is not None:
             self.on_interrupted()
         return True
 
+    def _interruptible(self) -> bool:
+        return any(event.is_interruptible and not event.interrupted for event in self.live)
+
     def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
-        """Nothing of these turns' answers was heard."""
-        for event in called_off:
-            if isinstance(event, TranscriptionAgentInput):
-                text = event.transcription.message
-                self._record(TurnWithdrawn(text, "interrupted", turn=event.turn))
+        for turn in sorted({event.turn for event in called_off if event.turn}):
+            self._record(TurnWithdrawn(self.said.get(turn, ""), "interrupted", turn=turn))

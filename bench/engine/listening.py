@@ -53,7 +53,12 @@ class TranscriptionsWorker(BaseWorker):
     async def process(self, item: Transcription) -> None:
         """Take words, partial or final."""
         received = TranscriptReceived(
-            item.message, item.is_final, item.confidence, item.words, self.provider
+            item.message,
+            item.is_final,
+            item.confidence,
+            item.words,
+            self.provider,
+            turn=self._next_turn,
         )
         self.record(received)
         if not item.message.strip() and not item.ends_turn:
@@ -82,12 +87,12 @@ class TranscriptionsWorker(BaseWorker):
             ago = (edge.noticed_at_sample - edge.at_sample) / SAMPLE_RATE
             self._active()
             if isinstance(edge, SpeechStarted):
-                self.record(UserStartedSpeaking("vad", edge.at_sample))
+                self.record(UserStartedSpeaking("vad", edge.at_sample, turn=self._next_turn))
                 bot = self.floor.bot()
                 level = detector.level_db if bot is not Bot.IDLE else 0.0
                 self._act(self.turns.speech_started(clock.now(), bot, level))
             else:
-                self.record(UserStoppedSpeaking("vad", edge.at_sample))
+                self.record(UserStoppedSpeaking("vad", edge.at_sample, turn=self._next_turn))
                 self._act(self.turns.speech_stopped(clock.now() - ago, self.floor.bot()))
         if detector.speaking:
             bot = self.floor.bot()
@@ -105,6 +110,10 @@ class TranscriptionsWorker(BaseWorker):
         """Stop listening; no timer stays behind."""
         self._disarm()
         return super().terminate()
+
+    @property
+    def _next_turn(self) -> int:
+        return self.floor.turn + 1
 
     def _active(self) -> None:
         if self.on_activity is not None:
@@ -152,7 +161,7 @@ class TranscriptionsWorker(BaseWorker):
         self._confidence.clear()
         self._words.clear()
         if text:
-            self.record(TranscriptIgnored(text, reason))
+            self.record(TranscriptIgnored(text, reason, turn=self._next_turn))
 
     def _reply(self, decision: Decision) -> None:
         confidence = min(self._confidence, default=1.0)

@@ -139,6 +139,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         """Silence the utterance that plays; the history holds what was heard, at once and for good.
 
         At once by the best knowledge, for good when the far end has said how much it played.
+        False when nothing of it had been sent.
         """
         playback = self.playback
         if playback is None or playback.over:
@@ -159,7 +160,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
             self._settle(playback)
         if self.on_playing is not None and playback.started:
             self.on_playing(None)
-        return True
+        return playback.entry is not None
 
     async def settled(self) -> None:
         """Wait until every cut-off is settled; bounded by the wait for the far end's answer."""

@@ -59,6 +59,7 @@ class InterruptibleEvent(Generic[T]):
         self.payload = payload
         self.is_interruptible = is_interruptible
         self.interrupted = False
+        self.turn = 0  # of the user's, that the work is about
         self.task: asyncio.Task[Any] | None = None
         self._flag: threading.Event | None = None
         self._listed_in: LiveEvents | None = None
