@@ -1,0 +1,209 @@
+"""A trace in, the stages of every answer out: where the time went between two voices."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+from bench.audio import SAMPLE_RATE
+from bench.events import (
+    AgentRequested,
+    ConversationStarted,
+    CutOff,
+    Fact,
+    FirstAudio,
+    FirstToken,
+    PlaybackFinished,
+    PlaybackStarted,
+    SentenceReady,
+    SettingsChanged,
+    SynthesisRequested,
+    TurnCommitted,
+    TurnWithdrawn,
+    UserStartedSpeaking,
+    UserStoppedSpeaking,
+)
+from bench.trace import Entry, Trace
+
+F = TypeVar("F", bound=Fact)
+
+WINDOW_SAMPLES = 512  # of one decision of the voice activity detector
+END_SECONDS = 0.2  # of silence that end speech, when the trace does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """How long each stage of an answer took, in seconds; None where the trace does not tell.
+
+    They follow one another without gap or overlap, so `voice_to_voice` is their sum.
+
+    - `endpoint`: from the end of the user's speech to the commit of the turn. The end is that of
+      the last voiced window (32 ms): the detector's notice minus the silence it waits for.
+    - `request`: from the commit to the question put to the agent.
+    - `first_token`: from the question to the first text of the answer.
+    - `sentence`: from the first text to the first piece of it given to the synthesizer.
+    - `synthesis`: from there to the first audio.
+    - `playout`: from the first audio to the first sample played, as far as anybody knows: the
+      client's first report when it reports, else the moment of sending.
+    """
+
+    endpoint: float | None = None
+    request: float | None = None
+    first_token: float | None = None
+    sentence: float | None = None
+    synthesis: float | None = None
+    playout: float | None = None
+
+    @property
+    def voice_to_voice(self) -> float | None:
+        """From the end of the user's speech to the first sample of the answer; None in part."""
+        return _total(tuple(getattr(self, name) for name in STAGES))
+
+    @property
+    def response(self) -> float | None:
+        """From the commit of the turn to the first sample of the answer."""
+        return _total(tuple(getattr(self, name) for name in STAGES[1:]))
+
+
+STAGES = tuple(field.name for field in fields(Stages))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One turn of the user's and what became of the answer.
+
+    `heard` is what left the loudspeaker of `intended`; the two differ when it was `cut_off`. A
+    `withdrawn` turn has no answer: the user went on. `over` says that nothing more is to come.
+    """
+
+    turn: int
+    committed_at: float
+    reason: str
+    said: str
+    stages: Stages
+    intended: str = ""
+    heard: str = ""
+    played_seconds: float | None = None  # from its first sample to its end or its cut
+    cut_off: bool = False
+    withdrawn: bool = False
+    over: bool = False
+
+
+def turns(trace: Trace) -> list[Turn]:
+    """Every committed turn, in order."""
+    entries = trace.entries
+    starts = [i for i, entry in enumerate(entries) if isinstance(entry.fact, TurnCommitted)]
+    lag = _notice_seconds(trace)
+    return [_turn(entries, i, lag) for i in starts]
+
+
+def figures(trace: Trace, turn: int) -> dict[str, float | str | bool | None]:
+    """The figures of one turn under plain names (`…_seconds`); none for a turn never committed."""
+    found = next((one for one in turns(trace) if one.turn == turn), None)
+    return flat(found) if found is not None else {}
+
+
+def flat(turn: Turn) -> dict[str, float | str | bool | None]:
+    """A turn as one row: texts, flags and `…_seconds`, rounded to a microsecond."""
+    seconds = {name: getattr(turn.stages, name) for name in STAGES}
+    seconds["response"] = turn.stages.response
+    seconds["voice_to_voice"] = turn.stages.voice_to_voice
+    seconds["played"] = turn.played_seconds
+    return {
+        "said": turn.said,
+        "intended": turn.intended,
+        "heard": turn.heard,
+        "cut_off": turn.cut_off,
+        "withdrawn": turn.withdrawn,
+        "committed_at": turn.committed_at,
+        "reason": turn.reason,
+    } | {f"{name}_seconds": _rounded(value) for name, value in seconds.items()}
+
+
+def _turn(entries: Sequence[Entry], committed: int, lag: float) -> Turn:
+    at, fact = entries[committed]
+    assert isinstance(fact, TurnCommitted)
+    answer = list(_answer(entries, committed))
+    times = [_first(answer, kind) for kind in _MARKS]
+    marks = [_end_of_speech(entries, committed, lag), at, *times]
+    stages = Stages(*(_between(a, b) for a, b in itertools.pairwise(marks)))
+    end = answer[-1] if answer else entries[committed]
+    sentences = [f.text for _, f in answer if isinstance(f, SentenceReady)]
+    intended = heard = " ".join(sentences)
+    cut = end.fact
+    if isinstance(cut, CutOff):
+        intended, heard = cut.intended, cut.heard
+    started = times[-1]
+    over = isinstance(end.fact, _ENDS)
+    return Turn(
+        turn=fact.turn,
+        committed_at=at,
+        reason=fact.reason,
+        said=fact.text,
+        stages=stages,
+        intended=intended,
+        heard=heard if started is not None else "",
+        played_seconds=_between(started, end.at) if over else None,
+        cut_off=isinstance(end.fact, CutOff),
+        withdrawn=isinstance(end.fact, TurnWithdrawn),
+        over=over,
+    )
+
+
+_MARKS = (AgentRequested, FirstToken, SynthesisRequested, FirstAudio, PlaybackStarted)
+_ENDS = (PlaybackFinished, CutOff, TurnWithdrawn)
+
+
+def _answer(entries: Sequence[Entry], committed: int) -> Iterator[Entry]:
+    """What happened to the answer of the turn, up to the fact that ended it."""
+    turn = entries[committed].fact.turn
+    for entry in entries[committed + 1 :]:
+        if entry.fact.turn == turn:
+            yield entry
+            if isinstance(entry.fact, _ENDS):
+                return
+
+
+def _first(entries: Sequence[Entry], kind: type[Fact]) -> float | None:
+    return next((at for at, fact in entries if isinstance(fact, kind)), None)
+
+
+def _end_of_speech(entries: Sequence[Entry], committed: int, lag: float) -> float | None:
+    """When the speech that led to the commit ended; None while it still went on."""
+    for at, fact in reversed(entries[:committed]):
+        match fact:
+            case UserStoppedSpeaking(source=source):
+                return at if source == "script" else at - lag
+            case UserStartedSpeaking() | TurnCommitted():
+                return None
+            case _:
+                pass
+    return None
+
+
+def _notice_seconds(trace: Trace) -> float:
+    """Between the end of speech and the detector's notice: whole windows of silence."""
+    settings: Mapping[str, object] = {}
+    for _, fact in trace:
+        if isinstance(fact, ConversationStarted | SettingsChanged):
+            settings = fact.settings
+    silence = settings.get("vad_end_seconds", END_SECONDS)
+    seconds = silence if isinstance(silence, int | float) else END_SECONDS
+    windows = math.ceil(round(seconds * SAMPLE_RATE) / WINDOW_SAMPLES)
+    return windows * WINDOW_SAMPLES / SAMPLE_RATE
+
+
+def _between(a: float | None, b: float | None) -> float | None:
+    return None if a is None or b is None else b - a
+
+
+def _total(parts: Sequence[float | None]) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if len(known) == len(parts) else None
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 6)
