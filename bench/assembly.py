@@ -12,7 +12,8 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 from bench import config
 from bench.config import ALIASES, Config, ProviderSettings, converted, types_of
@@ -40,6 +41,10 @@ OWNERS_ONLY = frozenset(
         "stall_seconds",
     }
 )
+SETTLED = ("transcriberProvider", "llmProvider", "transcriber_mode", "words_per_second")
+"""What cannot be changed in a conversation under way."""
+
+_providers: WeakKeyDictionary[StreamingConversation, ProviderSettings] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,6 @@ class Request:
 
     providers: ProviderSettings
     changes: Mapping[str, Any]
-    voice_asked: bool
 
 
 @functools.cache
@@ -84,7 +88,7 @@ def assemble(
     wanted = dataclasses.replace(base.conversation, **asked.changes)
     if wanted.greeting is None:
         wanted = wanted.changed(greeting=getattr(agent, "greeting", None))
-    return StreamingConversation(
+    conversation = StreamingConversation(
         output_device=output_device,
         transcriber=handler.create_transcriber(agent_config),
         agent=agent,
@@ -94,6 +98,8 @@ def assemble(
         conversation_id=conversation_id,
         **{name: getattr(wanted, name) for name in ConversationSettings.names()},
     )
+    _providers[conversation] = asked.providers
+    return conversation
 
 
 def assemble_synthesizer(
@@ -105,18 +111,31 @@ def assemble_synthesizer(
     return VoiceHandler(base.keys).create_synthesizer(_agent_config(asked.providers))
 
 
-def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None) -> dict[str, Any]:
-    """What a request changes in a conversation under way, for `conversation.change(**changes)`.
+def change(
+    conversation: StreamingConversation,
+    request: Mapping[str, Any],
+    *,
+    base: Settings | None = None,
+) -> None:
+    """Change a conversation that `assemble` made, from its next turn on.
 
-    `request` is all that the session asked for so far, newest values included. Who listens and who
-    answers stay as they are until the next conversation. Raises as `assemble`.
+    Who listens and who answers is settled when a conversation begins.
+
+    Raises:
+        ConfigError: as `assemble`; nothing is changed then.
     """
     base = settings() if base is None else base
-    asked = read_request(request, base)
+    so_far = _providers.get(conversation, base.providers)
+    asked = read_request(request, dataclasses.replace(base, providers=so_far))
+    settled = [name for name in SETTLED if _differ(name, so_far, asked.providers)]
+    if settled:
+        raise ConfigError(f"{', '.join(settled)}: takes effect with the next conversation")
     changes = dict(asked.changes)
-    if asked.voice_asked:
-        changes["synthesizer"] = assemble_synthesizer(request, base=base)
-    return changes
+    if asked.providers != so_far:
+        agent_config = _agent_config(asked.providers)
+        changes["synthesizer"] = VoiceHandler(base.keys).create_synthesizer(agent_config)
+    conversation.change(**changes)
+    _providers[conversation] = asked.providers
 
 
 def read_request(request: Mapping[str, Any], base: Settings) -> Request:
@@ -144,7 +163,7 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
         providers.setdefault("words_per_minute", None)
     dataclasses.replace(base.conversation, **changes)  # refuses impossible values
     chosen = dataclasses.replace(base.providers, **providers)
-    return Request(chosen, changes, bool(_VOICE & providers.keys()))
+    return Request(chosen, changes)
 
 
 def may_ask_for() -> list[str]:
@@ -153,7 +172,8 @@ def may_ask_for() -> list[str]:
     return sorted(names - OWNERS_ONLY)
 
 
-_VOICE = {"voiceProvider", "voice", "words_per_minute", "speed", "pitch"}
+def _differ(name: str, one: ProviderSettings, other: ProviderSettings) -> bool:
+    return getattr(one, name) != getattr(other, name)
 
 
 def _agent_config(providers: ProviderSettings) -> dict[str, Any]:
@@ -169,9 +189,9 @@ def _talks_to_the_front_desk(providers: ProviderSettings) -> bool:
 
 def _short(name: str, value: Any) -> Any:
     """Refuse texts that would keep a voice busy for minutes."""
-    texts = value if isinstance(value, tuple) else (value,)
+    texts = cast("tuple[object, ...]", value) if isinstance(value, tuple) else (value,)
     if len(texts) > MOST_TEXTS:
         raise ConfigError(f"{name} holds {len(texts)} texts: want {MOST_TEXTS} at most")
     if any(isinstance(text, str) and len(text) > LONGEST_TEXT for text in texts):
         raise ConfigError(f"{name} is too long: want {LONGEST_TEXT} characters at most")
-    return value
+    return cast("object", value)

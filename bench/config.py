@@ -26,7 +26,6 @@ SETTINGS_FILE = "talkbench.yaml"
 KEYS_FILE = ".env"
 PREFIX = "TALKBENCH_"
 SECRET_VARIABLE = "TALKBENCH_SECRET"
-TOKEN_VARIABLE = "TALKBENCH_TOKEN"
 NOT_SETTINGS = frozenset({"TALKBENCH_CONFIG", "TALKBENCH_REQUIRE_BROWSER"})
 """Names with our prefix that set nothing: which file to read, and what the tests insist on."""
 
@@ -84,8 +83,7 @@ class Secret:
 class AppSettings:
     """The server: where it listens and what it allows; durations are seconds.
 
-    `secret` signs the sessions' tokens: made anew at each start unless set. `token`, when set, is
-    what everybody from beyond this machine must show to be let in.
+    `secret` signs the sessions' tokens: made anew at each start unless `TALKBENCH_SECRET` holds it.
     """
 
     host: str = "127.0.0.1"
@@ -94,8 +92,8 @@ class AppSettings:
     idle_limit_seconds: float = 300.0  # without a sound from either side
     session_limit_seconds: float = 3600.0
     conversations: int = 50  # at once
+    origins: tuple[str, ...] = ()  # of other pages that may use the socket: "https://a.example"
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_hex(32)))
-    token: Secret | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
@@ -218,8 +216,9 @@ def converted(kind: Any, name: str, value: object) -> Any:
         return float(value)
     if isinstance(wanted, type) and type(value) is wanted:
         return value
-    shown = value if isinstance(value, str | int | float) else type(value).__name__
-    raise ConfigError(f"{name} is {shown!r}: want {_WANTED.get(wanted, 'a list of texts')}")
+    shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    shown = "nothing" if value is None else shown
+    raise ConfigError(f"{name} is {shown}: want {_WANTED.get(wanted, 'a list of texts')}")
 
 
 @functools.cache
@@ -242,7 +241,7 @@ def _plain(kind: Any) -> tuple[Any, bool]:
     return next(one for one in choices if one is not types.NoneType), types.NoneType in choices
 
 
-_PRIVATE = {"secret": SECRET_VARIABLE, "token": TOKEN_VARIABLE}
+_PRIVATE = {"secret": SECRET_VARIABLE}
 _KEYS = (*KEY_VARIABLES, *_PRIVATE.values())
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _ENV_LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)")

@@ -1,0 +1,138 @@
+"""Names are taken as they always were; what cannot be chosen says what is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.config import ALIASES, KEY_VARIABLES, Secret
+from bench.errors import ConfigError
+from bench.providers.front_desk import FrontDeskAgent
+from bench.providers.handler import (
+    PROVIDERS,
+    ROLES,
+    Provider,
+    UnknownProvider,
+    VoiceHandler,
+    provider_states,
+)
+
+pytestmark = pytest.mark.unit
+
+FOUNDING = {
+    "transcriber": ["deepgram", "assemblyai", "azure", "google"],
+    "llm": ["openai", "gemini", "anthropic"],
+    "voice": ["elevenlabs", "azure", "google", "polly", "playht"],
+}
+MAKERS = {
+    "transcriber": VoiceHandler.create_transcriber,
+    "llm": VoiceHandler.create_agent,
+    "voice": VoiceHandler.create_synthesizer,
+}
+
+
+@pytest.mark.parametrize("role", FOUNDING)
+def test_every_founding_name_is_known(role: str):
+    keys = {row.key for row in PROVIDERS if row.role == role}
+    assert keys == {*FOUNDING[role], "embedded"}
+
+
+@pytest.mark.parametrize(
+    ("role", "told"),
+    [
+        ("transcriber", "Unknown transcriber provider: whisper (known are: embedded, deepgram"),
+        ("llm", "Unknown LLM provider: whisper (known are: embedded, openai, gemini, anthropic"),
+        ("voice", "Unknown voice provider: whisper (known are: embedded, elevenlabs, azure, goo"),
+    ],
+)
+def test_an_unknown_name_is_a_value_error_that_lists_the_known(role: str, told: str):
+    setting = ROLES[role][0]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"sim:…, recorded:…\)$") as refused:
+        MAKERS[role](VoiceHandler({}), {setting: "whisper"})
+    assert str(refused.value).startswith(told)
+    assert isinstance(refused.value, UnknownProvider)
+
+
+@pytest.mark.parametrize("named", ["", None, 5, ["embedded"]])
+def test_what_is_no_name(named: object):
+    with pytest.raises(ConfigError, match=r"deepgram: this version|Unknown transcriber"):
+        VoiceHandler({}).create_transcriber({"transcriberProvider": named})
+
+
+@pytest.mark.parametrize("role", FOUNDING)
+def test_the_default_is_the_founding_one_and_says_that_it_is_not_built(role: str):
+    _, usual, word = ROLES[role]  # pyright: ignore[reportArgumentType]
+    assert usual == FOUNDING[role][0]
+    with pytest.raises(ConfigError, match=f"^{word} provider {usual}: this version has no adapter"):
+        MAKERS[role](VoiceHandler({}))
+
+
+def test_announced_families_are_known_and_not_here_yet():
+    with pytest.raises(ConfigError, match="voice provider sim:polly: this version has no sim: pro"):
+        VoiceHandler({}).create_synthesizer({"voiceProvider": "sim:polly"})
+
+
+def test_short_names_do_as_well():
+    assert set(ALIASES.values()) == {setting for setting, _, _ in ROLES.values()}
+    assert isinstance(VoiceHandler({}).create_agent({"llm": "embedded"}), FrontDeskAgent)
+    long_name_wins = {"llm": "whisper", "llmProvider": "embedded"}
+    assert isinstance(VoiceHandler({}).create_agent(long_name_wins), FrontDeskAgent)
+
+
+OF_OUR_OWN = Provider(
+    "mine", "llm", "Mine", "bench.providers.front_desk:FrontDeskAgent", "mine", "json", ("MY_KEY",)
+)
+
+
+def test_a_provider_of_your_own_is_made_with_the_whole_config():
+    handler = VoiceHandler({"MY_KEY": Secret("x")}, [*PROVIDERS, OF_OUR_OWN])
+    config = {"llmProvider": "mine", "words_per_second": 5, "tone": "kind"}
+    agent = handler.create_agent(config)
+    assert isinstance(agent, FrontDeskAgent)
+    assert agent.agent_config == config
+    assert agent.words_per_second == 5.0
+
+
+def test_a_missing_key_is_named():
+    with pytest.raises(ConfigError, match="LLM provider mine: set MY_KEY in the environment or in"):
+        VoiceHandler({}, [OF_OUR_OWN]).create_agent({"llm": "mine"})
+
+
+@pytest.mark.parametrize("package", ["no_such_package", "no_such.package_inside"])
+def test_a_missing_extra_is_named_with_the_command_that_installs_it(package: str):
+    row = Provider("mine", "llm", "Mine", "a:B", "mine", package, ("MY_KEY",))
+    with pytest.raises(ConfigError, match=r"LLM provider mine: pip install 'talkbench\[mine\]'"):
+        VoiceHandler({}, [row]).create_agent({"llm": "mine"})
+
+
+def test_the_states_say_what_can_be_chosen_now():
+    states = {(row.provider.role, row.provider.key): row.state for row in provider_states({})}
+    assert len(states) == len(PROVIDERS)
+    ready = {role for (role, key), state in states.items() if key == "embedded"}
+    assert ready == set(FOUNDING)
+    for (_, key), state in states.items():
+        assert state == ("ready" if key == "embedded" else "not built yet")
+
+
+def test_every_variable_of_the_table_can_stand_in_the_file_of_keys():
+    assert {name for row in PROVIDERS for name in row.variables} == set(KEY_VARIABLES)
+
+
+def test_every_extra_of_the_table_can_be_installed():
+    import tomllib
+
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    assert {row.extra for row in PROVIDERS if row.extra} <= set(extras)
+
+
+def test_choosing_costs_no_provider_but_the_chosen_one():
+    asked = (
+        "import sys; from bench.providers.handler import VoiceHandler\n"
+        "VoiceHandler({}).create_agent({'llm': 'embedded'})\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})"
+    )
+    ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True)
+    heavy = {"numpy", "onnxruntime", "pocketsphinx", "espeakng_loader", "yaml", "openai", "fastapi"}
+    assert not heavy & set(ran.stdout.split())
