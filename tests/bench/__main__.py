@@ -1,0 +1,118 @@
+"""A command line in, every figure out: `python -m tests.bench [--only 1,2] [--quick]`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.bench import table
+from tests.bench.figures import Figure, Progress, settle_memory
+from tests.bench.workload import SENTENCES, spoken
+
+GROUPS = {
+    "1": ("turn_latency", "1. Final transcript to first audio at the sink, our own time"),
+    "2": ("interrupts", "2. Interrupt to last frame, 100 live conversations"),
+    "3": ("cut_history", "3. Words wrong in the cut-off history"),
+    "4": ("live_load", "4. Live conversations per core"),
+    "5": ("lifetimes", "5. Frames, imports, starts, stops, an hour"),
+    "clock": ("virtual_speed", "The virtual clock"),
+    "speech": ("speech_figures", "Speech"),
+    "browser": ("browser_figures", "In the browser"),
+}
+
+
+def main() -> int:
+    """Measure what was asked for, print it, write it."""
+    asked = _arguments()
+    for sentence in SENTENCES:
+        spoken(sentence)
+    settle_memory()
+    print(f"{machine()}\n" + "\n".join(table.footnotes()), end="\n\n")
+    results: dict[str, list[Figure]] = {}
+    for name in asked.only:
+        measure = _measurer(GROUPS[name][0])
+        if measure is None:
+            continue
+        began = time.monotonic()
+        results[name] = measure(asked.quick, _progress(name))
+        _clear_line()
+        print(table.plain(GROUPS[name][1], results[name]))
+        print(f"      ({time.monotonic() - began:.0f} s)\n")
+    if asked.json:
+        asked.json.write_text(json.dumps(_as_json(results), indent=1) + "\n", encoding="utf-8")
+    if asked.markdown:
+        from tests.bench import document
+
+        document.update(machine(), {GROUPS[n][1]: found for n, found in results.items()})
+    missed = [f for found in results.values() for f in found if f.met is False]
+    print(f"{len(missed)} of {sum(len(r) for r in results.values())} figures miss their goal")
+    return 0
+
+
+def machine() -> str:
+    """What this was measured on."""
+    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}"
+    return f"{platform.python_implementation()} {platform.python_version()} on {system}"
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument(
+        "--only",
+        type=_groups,
+        default=list(GROUPS),
+        metavar="1,2",
+        help=f"of {', '.join(GROUPS)}",
+    )
+    parser.add_argument("--quick", action="store_true", help="at most a minute, coarser")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--markdown", action="store_true", help="put the tables into docs/performance.md"
+    )
+    return parser.parse_args()
+
+
+def _groups(text: str) -> list[str]:
+    names = text.split(",")
+    if unknown := sorted(set(names) - set(GROUPS)):
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: want {', '.join(GROUPS)}")
+    return names
+
+
+def _measurer(module: str) -> Callable[[bool, Progress], list[Figure]] | None:
+    """`figures` of a module of this package; None where there is no such module."""
+    name = f"tests.bench.{module}"
+    if importlib.util.find_spec(name) is None:
+        return None
+    return importlib.import_module(name).figures
+
+
+def _progress(group: str) -> Progress:
+    def show(what: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\x1b[K[{group}] {what} …", end="", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _clear_line() -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _as_json(results: dict[str, list[Figure]]) -> dict[str, object]:
+    figures = {name: [f.as_dict() for f in found] for name, found in results.items()}
+    return {"machine": machine(), "notes": table.footnotes(), "figures": figures}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
