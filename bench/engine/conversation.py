@@ -140,6 +140,14 @@ class StreamingConversation:
         """
         return self._floor.interrupt("requested")
 
+    def hold(self, reason: str) -> None:
+        """Pause the voice, whatever it says or is about to say, until `resume`."""
+        self._floor.hold(reason)
+
+    def resume(self, reason: str) -> None:
+        """Let the voice go on from the same sample."""
+        self._floor.resume(reason)
+
     def say(self, text: str, is_interruptible: bool = True, *, ends_call: bool = False) -> None:
         """Speak `text` as an answer of the bot's that nobody asked for."""
         response = GeneratedResponse(BaseMessage(text), is_interruptible, ends_call)
