@@ -11,10 +11,11 @@ from starlette.websockets import WebSocket
 from bench import clock
 from bench.app import messages
 from bench.app.limits import Meter
-from bench.app.messages import Down, Malformed, Start, Up, decode, encode
+from bench.app.messages import Down, Start, Up
 from bench.app.outbox import Outbox
 from bench.app.registry import NOT_ALLOWED, TOO_MANY, Refused, SessionRegistry
 from bench.app.session import GOODBYE, Session
+from bench.app.wire import Malformed, decode, encode
 from bench.engine.worker import spawn
 from bench.errors import ConfigError, ProviderError, redacted
 
@@ -182,7 +183,7 @@ class Connection:
     def _obey(self, session: Session, message: Up) -> None:
         match message:
             case messages.Played(utterance=id, samples=samples, output_latency_seconds=latency):
-                session.device.played(id, samples, latency)
+                session.played(id, samples, latency)
             case messages.Cleared(utterance=id, played=played):
                 session.device.cleared(id, played)
             case messages.RanDry(utterance=id, at_sample=at_sample):

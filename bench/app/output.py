@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from starlette.websockets import WebSocket
 
 from bench import clock
-from bench.app.messages import Clear, Hold, Resume, UtteranceEdge, encode
+from bench.app.messages import Clear, Hold, Resume, UtteranceEdge
 from bench.app.outbox import Outbox
+from bench.app.wire import encode
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH, AudioEncoding, frames, to_mulaw
 from bench.engine.output import OutputDevice, Utterance
 
@@ -56,6 +58,7 @@ class WebsocketOutputDevice(OutputDevice):
         delay_seconds = 0.0 if self.reports else PLAIN_DELAY_SECONDS
         super().__init__(sampling_rate, audio_encoding, delay_seconds)
         self.output_latency_seconds = 0.0  # between the client's buffer and the listener's ear
+        self.on_sent: Callable[[Utterance, bytes], None] | None = None  # of each chunk of PCM
         self._own = Outbox(ws) if ws is not None else None
         self._outbox = self._own
         self._wires: deque[Wire] = deque(maxlen=KEPT_WIRES)
@@ -83,6 +86,8 @@ class WebsocketOutputDevice(OutputDevice):
 
     def consume_nonblocking(self, chunk: bytes) -> None:
         """Send a chunk, or keep it for the socket to come; never waits."""
+        if self.on_sent is not None and self.ledger.current is not None:
+            self.on_sent(self.ledger.current, chunk)
         if self.reports:
             self._keep(chunk)
         if self._recovering is None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from bench import clock
 from bench.app.door import Door, Ticket
 from bench.app.limits import Limits
 from bench.app.messages import Start
 from bench.app.output import WebsocketOutputDevice
-from bench.app.session import Assemble, Change, Session, SessionRequest
+from bench.app.session import Assemble, Changes, Session, SessionRequest
 from bench.engine.conversation import StreamingConversation
 
 NOT_ALLOWED = 4401
@@ -29,17 +29,27 @@ class Refused(Exception):
 class SessionRegistry:
     """The sessions of this process, live ones and those that ended a while ago.
 
-    `assemble` makes the parts of a conversation; `change` applies settings that are not the
-    engine's own (voices) to a running one.
+    `assemble` makes a conversation, `changes` the keywords for a running one's `change`.
+    `on_made` is given every new session before it starts.
     """
 
     def __init__(
-        self, assemble: Assemble, door: Door, limits: Limits, *, change: Change | None = None
+        self,
+        assemble: Assemble,
+        door: Door,
+        limits: Limits,
+        *,
+        changes: Changes | None = None,
+        on_made: Callable[[Session], None] | None = None,
+        record: bool = True,
     ) -> None:
         self.door = door
         self.limits = limits
         self._assemble = assemble
-        self._change = change
+        self._changes = changes
+        self._on_made = on_made
+        self._record = record
+        self._timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Session] = {}
         self._ended: dict[str, tuple[float, Session]] = {}
         self._making: set[str] = set()
@@ -88,6 +98,11 @@ class SessionRegistry:
             session.end("server stops")
         for session in self:
             await session.ended()
+        if self._timer is not None:
+            self._timer.cancel()
+        for _, session in self._ended.values():
+            session.forget()
+        self._ended.clear()
 
     async def _make(self, ticket: Ticket, start: Start) -> Session:
         if ticket.session in self._making:
@@ -103,21 +118,42 @@ class SessionRegistry:
         finally:
             self._making.discard(ticket.session)
         session = Session(
-            *ticket, device, conversation, self.limits, change=self._change, on_over=self._over
+            *ticket,
+            device,
+            conversation,
+            self.limits,
+            settings=start.settings,
+            changes=self._changes,
+            on_over=self._over,
+            record=self._record,
         )
-        self._ended.pop(ticket.session, None)
+        if ticket.session in self._ended:
+            self._ended.pop(ticket.session)[1].forget()
         self._live[ticket.session] = session
+        if self._on_made is not None:
+            self._on_made(session)
         return session
 
     def _over(self, session: Session) -> None:
         if self._live.get(session.id) is session:
             del self._live[session.id]
         self._ended[session.id] = (clock.now(), session)
+        while len(self._ended) > self.limits.conversations:
+            self._forget(next(iter(self._ended)))
         self._forget_old()
-        asyncio.get_running_loop().call_later(self.limits.kept_seconds, self._forget_old)
 
     def _forget_old(self) -> None:
-        now = clock.now()
+        """Forget what ended long ago, now and again when the next one's time has come."""
+        now, kept = clock.now(), self.limits.kept_seconds
         for id, (ended_at, _) in tuple(self._ended.items()):
-            if now - ended_at >= self.limits.kept_seconds:
-                del self._ended[id]
+            if now - ended_at >= kept - 1e-6:
+                self._forget(id)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._ended:
+            due = next(iter(self._ended.values()))[0] + kept
+            self._timer = asyncio.get_running_loop().call_at(due, self._forget_old)
+
+    def _forget(self, id: str) -> None:
+        self._ended.pop(id)[1].forget()

@@ -1,4 +1,4 @@
-"""Parts in, the web application out: the socket, the static files, health."""
+"""Parts in, the web application out: the socket, the static files, health, metrics."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI, WebSocket
+from fastapi import FastAPI, Response, WebSocket
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from bench import logbook
 from bench.app.door import Door
 from bench.app.endpoint import converse
 from bench.app.limits import Limits
 from bench.app.registry import SessionRegistry
-from bench.app.session import Assemble, Change
+from bench.app.session import Assemble, Changes, Session
+from bench.app.telemetry import Telemetry
 
 STATIC = Path(__file__).parent / "static"
 
@@ -25,19 +28,29 @@ def create_app(
     secret: bytes | None = None,
     loopback: bool = True,
     origins: Collection[str] = (),
-    change: Change | None = None,
+    changes: Changes | None = None,
+    record: bool = True,
+    redact_log: bool = False,
 ) -> FastAPI:
     """The application; its sessions are `app.state.sessions` (a `SessionRegistry`).
 
     `assemble` makes a conversation of a `SessionRequest`, at once or as an awaitable, and raises
-    ConfigError for what cannot be; `change` applies settings that are not the engine's own to a
-    running one. `secret` signs the sessions' tokens (a new one for each process by default).
-    Without `loopback` every client needs a token, which `app.state.sessions.mint()` makes; pages of
-    other `origins` than the server's own may be let in by name.
+    ConfigError for what cannot be; `changes` makes of all that a session asked for, newest values
+    included, the keywords for its running conversation's `change`. `secret` signs the sessions' tokens (a new
+    one for each process by default). Without `loopback` every client needs a token, which
+    `app.state.sessions.mint()` makes; pages of other `origins` than the server's own may be let in
+    by name. With `record` each session keeps a stereo recording, in temporary files; `redact_log`
+    keeps the users' words out of the log.
     """
     limits = limits or Limits()
     door = Door(loopback=loopback, secret=secret, origins=origins)
-    sessions = SessionRegistry(assemble, door, limits, change=change)
+    telemetry = Telemetry(lambda: len(sessions))
+
+    def made(session: Session) -> None:
+        telemetry.follow(session.trace)
+        logbook.follow(session.trace, redact=redact_log, name=session.id)
+
+    sessions = SessionRegistry(assemble, door, limits, changes=changes, on_made=made, record=record)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -54,6 +67,10 @@ def create_app(
     @app.get("/health")
     async def health() -> dict[str, str | int]:
         return {"status": "ok", "conversations": len(sessions)}
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
 
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -13,11 +13,14 @@ from bench.app.limits import Limits
 from bench.app.messages import Down
 from bench.app.outbox import Outbox
 from bench.app.output import WebsocketOutputDevice
+from bench.app.recording import Recording
 from bench.app.telling import Teller
+from bench.app.turns_table import turns_csv
 from bench.engine.conversation import StreamingConversation
 from bench.engine.output import OutputDevice
 from bench.engine.turns import Bot
 from bench.engine.worker import Ending, spawn
+from bench.metrics.turns import figures
 from bench.trace import Entry, Trace
 
 REPLACED = 4409
@@ -30,6 +33,7 @@ ACTIVITY = (
     events.PlaybackStarted,
     events.PlaybackFinished,
     events.CutOff,
+    events.Held,
 )
 WHY = {
     "idle": "Nobody has said anything for {:.0f} minutes, so the conversation was ended.",
@@ -52,7 +56,7 @@ class SessionRequest:
 
 
 Assemble = Callable[[SessionRequest], StreamingConversation | Awaitable[StreamingConversation]]
-Change = Callable[[StreamingConversation, Mapping[str, Any]], None]
+Changes = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Far(Protocol):
@@ -84,8 +88,10 @@ class Session:
         conversation: StreamingConversation,
         limits: Limits,
         *,
-        change: Change | None = None,
+        settings: Mapping[str, Any] | None = None,
+        changes: Changes | None = None,
         on_over: Callable[[Session], None] | None = None,
+        record: bool = True,
     ) -> None:
         self.id = id
         self.token = token
@@ -95,15 +101,19 @@ class Session:
         self.started = False
         self.over = False  # nothing more happens; trace and recording can still be read
         self._limits = limits
-        self._change = change
+        self.settings = dict(settings or {})  # all that was asked for, as it was asked
+        self.recording = Recording(device.sampling_rate, limits.session_seconds) if record else None
+        self._changes = changes
         self._on_over = on_over
         self._far: Far | None = None
-        self._teller = Teller()
+        self._teller = Teller(lambda turn: figures(conversation.trace, turn))
         self._began_at = self._active_at = clock.now()
         self._detached_at: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._stop_listening = conversation.trace.listen(self._happened)
+        if self.recording is not None:
+            device.on_sent = self.recording.sent
 
     # What the page and the socket do
 
@@ -131,14 +141,31 @@ class Session:
         Raises:
             ConfigError: an unknown setting or an impossible value; nothing is changed then.
         """
-        if self._change is not None:
-            self._change(self.conversation, settings)
-        else:
-            self.conversation.change(**settings)
+        asked = self.settings | settings
+        self.conversation.change(**(self._changes(asked) if self._changes else settings))
+        self.settings = asked
+
+    def turns_csv(self) -> str:
+        """One row a turn with its stage figures, a line of names first."""
+        return turns_csv(self.trace)
+
+    def trace_jsonl(self) -> str:
+        """The trace, one JSON object a line."""
+        return "".join(f"{line}\n" for line in self.trace.lines())
 
     def receive_audio(self, pcm: bytes) -> None:
-        """Take audio of the client's microphone."""
-        self.conversation.receive_audio(bytes(len(pcm)) if self.muted else pcm)
+        """Take audio of the client's microphone, in pieces of any size."""
+        if self.muted:
+            pcm = bytes(len(pcm))
+        if self.recording is not None:
+            self.recording.heard(pcm)
+        self.conversation.receive_audio(pcm)
+
+    def played(self, wire_id: int, samples: int, output_latency_seconds: float) -> None:
+        """The client's position in an utterance."""
+        self.device.played(wire_id, samples, output_latency_seconds)
+        if self.recording is not None:
+            self.recording.played()
 
     def underrun(self, wire_id: int, at_sample: int) -> None:
         """The client's buffer ran dry inside an utterance."""
@@ -183,6 +210,11 @@ class Session:
             ending = self.conversation.terminate(0.0, reason=reason)
             self._tasks["end"] = spawn(ending, name=f"session {self.id} ends")
 
+    def forget(self) -> None:
+        """Let go of what was kept for export."""
+        if self.recording is not None:
+            self.recording.close()
+
     async def ended(self) -> None:
         """Wait until the conversation is over, within a bound."""
         await Ending(self._tasks.values(), seconds=END_SECONDS)
@@ -209,6 +241,8 @@ class Session:
     def _happened(self, entry: Entry) -> None:
         if isinstance(entry.fact, ACTIVITY):
             self._active_at = clock.now()
+            if self.recording is not None:
+                self.recording.played()
         for message in self._teller.tell(entry.fact):
             if self._far is not None:
                 self._far.tell(message)
