@@ -13,14 +13,15 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from weakref import WeakKeyDictionary
 
 from bench import config
+from bench.audio import frames
 from bench.config import ALIASES, Config, ProviderSettings, converted, types_of
 from bench.engine.conversation import StreamingConversation
 from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
+from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
 from bench.providers.handler import VoiceHandler
@@ -28,6 +29,9 @@ from bench.speech.silero import SileroStream
 from bench.trace import Trace
 
 Settings = Config[ConversationSettings]
+
+FRONT_DESK_WORDS = {"templates": TEMPLATES, "slots": SLOTS}
+"""What the embedded agent's callers say, for a transcriber that wants to know."""
 
 LONGEST_TEXT = 500  # characters of a text that a session may have spoken
 MOST_TEXTS = 20
@@ -41,10 +45,8 @@ OWNERS_ONLY = frozenset(
         "stall_seconds",
     }
 )
-SETTLED = ("transcriberProvider", "llmProvider", "transcriber_mode", "words_per_second")
-"""What cannot be changed in a conversation under way."""
-
-_providers: WeakKeyDictionary[StreamingConversation, ProviderSettings] = WeakKeyDictionary()
+VOICE = frozenset({"voiceProvider", "voice", "words_per_minute", "speed", "pitch"})
+"""What makes a voice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def assemble(
     wanted = dataclasses.replace(base.conversation, **asked.changes)
     if wanted.greeting is None:
         wanted = wanted.changed(greeting=getattr(agent, "greeting", None))
-    conversation = StreamingConversation(
+    return StreamingConversation(
         output_device=output_device,
         transcriber=handler.create_transcriber(agent_config),
         agent=agent,
@@ -98,8 +100,6 @@ def assemble(
         conversation_id=conversation_id,
         **{name: getattr(wanted, name) for name in ConversationSettings.names()},
     )
-    _providers[conversation] = asked.providers
-    return conversation
 
 
 def assemble_synthesizer(
@@ -111,31 +111,26 @@ def assemble_synthesizer(
     return VoiceHandler(base.keys).create_synthesizer(_agent_config(asked.providers))
 
 
-def change(
-    conversation: StreamingConversation,
-    request: Mapping[str, Any],
-    *,
-    base: Settings | None = None,
-) -> None:
-    """Change a conversation that `assemble` made, from its next turn on.
+def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None) -> dict[str, Any]:
+    """What a request changes in a conversation under way: the keywords of its `change`.
 
-    Who listens and who answers is settled when a conversation begins.
-
-    Raises:
-        ConfigError: as `assemble`; nothing is changed then.
+    `request` is all that the session asked for so far, newest values included. Who listens and who
+    answers is settled when a conversation begins. Raises as `assemble`.
     """
     base = settings() if base is None else base
-    so_far = _providers.get(conversation, base.providers)
-    asked = read_request(request, dataclasses.replace(base, providers=so_far))
-    settled = [name for name in SETTLED if _differ(name, so_far, asked.providers)]
-    if settled:
-        raise ConfigError(f"{', '.join(settled)}: takes effect with the next conversation")
+    asked = read_request(request, base)
     changes = dict(asked.changes)
-    if asked.providers != so_far:
+    if VOICE & {ALIASES.get(name, name) for name in request}:
         agent_config = _agent_config(asked.providers)
         changes["synthesizer"] = VoiceHandler(base.keys).create_synthesizer(agent_config)
-    conversation.change(**changes)
-    _providers[conversation] = asked.providers
+    return changes
+
+
+def surest_speech(pcm: bytes) -> float:
+    """The highest probability of speech (0 to 1) in any 32 ms of the audio."""
+    stream = SileroStream()
+    windows = [window for window in frames(pcm, 2 * WINDOW) if len(window) == 2 * WINDOW]
+    return max((stream.probability(window) for window in windows), default=0.0)
 
 
 def read_request(request: Mapping[str, Any], base: Settings) -> Request:
@@ -172,19 +167,11 @@ def may_ask_for() -> list[str]:
     return sorted(names - OWNERS_ONLY)
 
 
-def _differ(name: str, one: ProviderSettings, other: ProviderSettings) -> bool:
-    return getattr(one, name) != getattr(other, name)
-
-
 def _agent_config(providers: ProviderSettings) -> dict[str, Any]:
     """The agent config for `VoiceHandler`: what is set, and the words to expect."""
     chosen = {name: getattr(providers, name) for name in types_of(ProviderSettings)}
-    known = {"templates": TEMPLATES, "slots": SLOTS} if _talks_to_the_front_desk(providers) else {}
-    return {name: value for name, value in chosen.items() if value is not None} | known
-
-
-def _talks_to_the_front_desk(providers: ProviderSettings) -> bool:
-    return providers.llmProvider == "embedded"
+    words = FRONT_DESK_WORDS if providers.llmProvider == "embedded" else {}
+    return {name: value for name, value in chosen.items() if value is not None} | words
 
 
 def _short(name: str, value: Any) -> Any:

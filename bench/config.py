@@ -93,6 +93,8 @@ class AppSettings:
     session_limit_seconds: float = 3600.0
     conversations: int = 50  # at once
     origins: tuple[str, ...] = ()  # of other pages that may use the socket: "https://a.example"
+    record: bool = True  # each conversation in stereo, for export, in a temporary file
+    redact_log: bool = False  # keep what users say out of the log
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_hex(32)))
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ class ProviderSettings:
             raise ConfigError("speed and words_per_minute say the same: give one of them")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Config(Generic[C]):
     """All that was set; `conversation` is of the type that `load` was given."""
 

@@ -207,7 +207,7 @@ class VoiceHandler:
     def _state(self, row: Provider) -> ProviderState:
         if not row.adapter:
             return ProviderState(row, "not built yet", "this version has no adapter for it yet")
-        if row.package and not _installed(row.package):
+        if row.package and not installed(row.package):
             return ProviderState(row, "extra missing", f"pip install 'talkbench[{row.extra}]'")
         keys = self._all_keys()
         missing = [variable for variable in row.variables if not keys.get(variable)]
@@ -234,7 +234,8 @@ def _named(agent_config: Mapping[str, Any], setting: str) -> str:
     return named if isinstance(named, str) else "" if named is None else repr(named)
 
 
-def _installed(package: str) -> bool:
+def installed(package: str) -> bool:
+    """Whether a package can be imported, without importing it."""
     try:
         return importlib.util.find_spec(package) is not None
     except ModuleNotFoundError:  # nor is the package it would be inside of

@@ -1,0 +1,103 @@
+"""An application in, a server out: bound before it is built, and quiet once it is ready."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import socket
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from bench import assembly, clock
+from bench.app.limits import Limits
+from bench.app.server import create_app
+from bench.app.session import SessionRequest
+from bench.engine.conversation import StreamingConversation
+from bench.errors import ConfigError
+
+SHUTDOWN_SECONDS = 5  # for what is open to end
+LARGEST_FRAME = 1 << 20  # bytes; the socket itself takes less and says so in words
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket, so that a port somebody else has is known before anything is started.
+
+    Raises:
+        ConfigError: the port is taken, or the host is not this machine's.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except socket.gaierror:
+        raise ConfigError(f"host {host}: there is no such address") from None
+    except OSError as error:
+        why = error.strerror or "no reason given"
+        raise ConfigError(f"cannot listen on {host} port {port}: {why}") from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only programs of this machine can reach the address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def build(settings: assembly.Settings) -> FastAPI:
+    """The application as the settings want it."""
+    own = settings.app
+
+    def assemble(request: SessionRequest) -> StreamingConversation:
+        return assembly.assemble(
+            request.settings, request.device, base=settings, conversation_id=request.id
+        )
+
+    def changes(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        return assembly.assemble_changes(request, base=settings)
+
+    return create_app(
+        assemble,
+        limits=Limits(
+            conversations=own.conversations,
+            reconnect_seconds=own.reconnect_grace_seconds,
+            idle_seconds=own.idle_limit_seconds,
+            session_seconds=own.session_limit_seconds,
+        ),
+        secret=own.secret.reveal().encode(),
+        loopback=is_loopback(own.host),
+        origins=own.origins,
+        changes=changes,
+        record=own.record,
+        redact_log=own.redact_log,
+    )
+
+
+def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[], None]) -> None:
+    """Serve until interrupted; `on_ready` is called once, when the first client may come."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        ws_max_size=LARGEST_FRAME,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+    with listener, contextlib.suppress(KeyboardInterrupt):
+        clock.run(_Server(config, on_ready).serve([listener]))
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            # What was made so far stays: looking through it again and again costs tens of ms each.
+            gc.collect()
+            gc.freeze()
+            self._on_ready()

@@ -1,0 +1,86 @@
+"""What a session may ask for is checked name by name; the rest is the owner's."""
+
+import dataclasses
+
+import pytest
+
+from bench import assembly
+from bench.assembly import OWNERS_ONLY, Settings, may_ask_for, read_request
+from bench.config import AppSettings, ProviderSettings
+from bench.engine.settings import ConversationSettings
+from bench.errors import ConfigError
+from bench.providers.handler import VoiceHandler
+
+pytestmark = pytest.mark.unit
+
+BASE = Settings(AppSettings(), ConversationSettings(barge_in="never"), ProviderSettings(pitch=40))
+
+
+def test_a_request_is_laid_over_the_settings():
+    asked = read_request({"barge_in": "on-vad", "voice": "en-gb", "idle_seconds": 5}, BASE)
+    assert asked.changes == {"barge_in": "on-vad", "idle_seconds": 5.0}
+    assert asked.providers == ProviderSettings(pitch=40, voice="en-gb")
+    assert read_request({}, BASE).providers == BASE.providers
+
+
+def test_the_embedded_trio_is_named_unless_told_otherwise():
+    chosen = read_request({}, BASE).providers
+    assert {chosen.transcriberProvider, chosen.llmProvider, chosen.voiceProvider} == {"embedded"}
+    asked = read_request({"stt": "deepgram", "llmProvider": "gemini"}, BASE).providers
+    assert (asked.transcriberProvider, asked.llmProvider) == ("deepgram", "gemini")
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"barge": "never"}, "unknown setting barge; known are: apology, barge_in, complete_turn"),
+        ({"port": 1}, "unknown setting port; known are"),
+        ({"lead_seconds": 9.0}, "lead_seconds is not for a session to set: it stands in talkbenc"),
+        ({"barge_in": "shout"}, "barge_in is 'shout': want hold-then-decide"),
+        ({"barge_in": 3}, "barge_in is 3: want a text"),
+        ({"idle_seconds": "5"}, "idle_seconds is '5': want a number"),
+        ({"idle_seconds": True}, "idle_seconds is True: want a number"),
+        ({"idle_seconds": float("nan")}, "idle_seconds is nan: want 0 to 3600 seconds"),
+        ({"end_of_turn_seconds": None}, "end_of_turn_seconds is nothing: want a number"),
+        ({"idle_prompts": {"a": 1}}, "idle_prompts is a dict: want a list of texts"),
+        ({"llm": ["openai"]}, "llm is a list: want a text"),
+        ({"pitch": 400}, "pitch is 400: want 0 to 99"),
+        ({"greeting": "a" * 501}, "greeting is too long: want 500 characters at most"),
+        ({"end_phrases": ["a"] * 21}, "end_phrases holds 21 texts: want 20 at most"),
+        ({"speed": 1.0, "words_per_minute": 100}, "speed and words_per_minute say the same"),
+    ],
+)
+def test_what_a_session_may_not_ask_for(request_: dict[str, object], told: str):
+    with pytest.raises(ConfigError) as refused:
+        read_request(request_, BASE)
+    assert told in str(refused.value)
+
+
+def test_one_way_of_saying_the_pace_replaces_the_other():
+    base = dataclasses.replace(BASE, providers=ProviderSettings(words_per_minute=200))
+    asked = read_request({"speed": 1.5}, base).providers
+    assert (asked.speed, asked.words_per_minute) == (1.5, None)
+
+
+def test_every_setting_is_either_a_session_s_or_the_owner_s():
+    asked = set(may_ask_for())
+    assert OWNERS_ONLY < set(ConversationSettings.names())
+    assert asked.isdisjoint(OWNERS_ONLY)
+    assert set(ConversationSettings.names()) - OWNERS_ONLY < asked
+
+
+def test_an_unknown_provider_is_a_value_error_that_a_session_is_told():
+    for error in (ValueError, ConfigError):
+        with pytest.raises(error, match="Unknown voice provider: x"):
+            assembly.assemble_synthesizer({"voiceProvider": "x"}, base=BASE)
+
+
+def test_changes_name_only_what_was_asked_for():
+    assert assembly.assemble_changes({"barge_in": "on-vad"}, base=BASE) == {"barge_in": "on-vad"}
+
+
+def test_the_agent_config_is_what_the_handler_takes():
+    config = assembly._agent_config(ProviderSettings())  # pyright: ignore[reportPrivateUsage]
+    assert VoiceHandler({}).create_agent(config).provider == "embedded"
+    assert "voice" not in config
+    assert len(config["templates"]) > 100

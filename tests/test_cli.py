@@ -1,0 +1,132 @@
+"""The command says what it does, what it cannot do, and leaves with a code that tells which."""
+
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from bench import assembly, cli
+from bench.app import serve
+from bench.errors import ConfigError
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """An empty folder and the settings read anew."""
+    monkeypatch.chdir(tmp_path)
+    assembly.settings.cache_clear()
+    yield
+    assembly.settings.cache_clear()
+
+
+def test_its_version(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as left:
+        cli.main(["--version"])
+    assert left.value.code == 0
+    assert capsys.readouterr().out.startswith("talkbench 0.")
+
+
+@pytest.mark.parametrize("asked", [[], ["sing"], ["app", "--port", "many"], ["providers", "x"]])
+def test_what_is_asked_wrongly_is_told_on_one_line(
+    asked: list[str], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit) as left:
+        cli.main(asked)
+    assert left.value.code == 2
+    assert "talkbench" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_it_lists_what_exists_and_nothing_else(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    listed = {
+        line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:4] == " " * 4
+    }
+    assert {"app", "providers", "doctor", "bench"} <= listed
+    assert not {"replay", "scenario", "emulate", "record"} & listed
+
+
+def test_the_table_of_providers(capsys: pytest.CaptureFixture[str]):
+    assert cli.main(["providers"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split()[:4] == ["role", "name", "label", "state"]
+    assert rows[0].split() == ["transcriber", "embedded", "PocketSphinx", "ready"]
+    assert any("deepgram" in row and row.endswith("no adapter for it yet") for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (["app", "--stt", "whisper"], "talkbench: Unknown transcriber provider: whisper (known ar"),
+        (["app", "--llmProvider", "openai"], "talkbench: LLM provider openai: this version has no"),
+        (["app", "--port", "70000"], "talkbench: port is 70000: want 0 to 65535"),
+        (["app", "--host", "not.a.host.invalid"], "talkbench: host not.a.host.invalid: there is"),
+    ],
+)
+def test_what_cannot_be_is_told_without_a_traceback(
+    asked: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(asked) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(told)
+
+
+def test_a_mistake_in_the_file_is_told_with_its_place(capsys: pytest.CaptureFixture[str]):
+    Path("talkbench.yaml").write_text("app: {prot: 1}")
+    assert cli.main(["app"]) == 2
+    assert capsys.readouterr().err.startswith("talkbench: talkbench.yaml: app.prot is unknown; kno")
+
+
+def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert cli.main(["app", "--port", str(port)]) == 2
+    told = f"talkbench: cannot listen on 127.0.0.1 port {port}: Address already in use"
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_the_figures_need_the_source_tree(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(cli.bench, "__file__", str(tmp_path / "bench" / "__init__.py"))
+    assert cli.main(["bench"]) == 2
+    assert "need the source tree: run `make bench`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("::", False)],
+)
+def test_who_can_reach_an_address(host: str, own: bool):
+    assert serve.is_loopback(host) is own
+
+
+def test_an_address_that_is_not_ours_is_told():
+    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1 port 0: "):
+        serve.bind("192.0.2.1", 0)
+
+
+def test_it_serves_until_interrupted():
+    command = [sys.executable, "-m", "bench", "app", "--port", "0", "--token"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as served:
+        assert served.stdout is not None
+        assert served.stderr is not None
+        first = served.stdout.readline()
+        address = first.removeprefix("Talkbench listens on ").partition(" ")[0]
+        assert first.endswith("(Ctrl+C stops it)\n"), served.stderr.read()
+        session, token = served.stdout.readline().removeprefix("session ").split(", token ")
+        assert session
+        assert len(token.strip()) == 48
+        with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
+            assert b'"ok"' in answer.read()
+        served.send_signal(signal.SIGINT)
+        assert served.wait(20) == 0
+        assert served.stderr.read() == ""
