@@ -23,9 +23,10 @@ class Ticket(NamedTuple):
 class Door:
     """Decides who may open a conversation.
 
-    On `loopback` programs (which send no Origin) need no token; elsewhere everybody does. A browser
-    is let in from the page's own origin and from `origins` only. On loopback the Host must be a
-    loopback name too, so that no foreign page gets in by pointing its own name at this machine.
+    On `loopback` programs (which send no Origin) need no token; elsewhere everybody does: one that
+    was made for a session (`mint`), or `token`, the server's own. A browser is let in from the
+    page's own origin and from `origins` only. On loopback the Host must be a loopback name too, so
+    that no foreign page gets in by pointing its own name at this machine.
     """
 
     def __init__(
@@ -33,11 +34,13 @@ class Door:
         *,
         loopback: bool,
         secret: bytes | None = None,
+        token: str | None = None,
         origins: Collection[str] = (),
     ) -> None:
         self.needs_token = not loopback
         self._loopback = loopback
         self._secret = secret or secrets.token_bytes(32)
+        self._token = token
         self._origins = frozenset(origins)
 
     def mint(self) -> Ticket:
@@ -50,9 +53,15 @@ class Door:
         digest = hmac.new(self._secret, b"session:" + session.encode(), hashlib.sha256).digest()
         return digest[:TOKEN_BYTES].hex()
 
-    def knows(self, session: str, token: str) -> bool:
-        """Whether this server made the token for this session."""
-        return hmac.compare_digest(self.token_of(session).encode(), token.encode())
+    def admits(self, session: str, token: str) -> bool:
+        """Whether a client that shows this may have the session it names, or a new one.
+
+        The token is the one made for the session, or without a session the server's own.
+        """
+        if not token:
+            return not self.needs_token
+        made = self.token_of(session) if session else self._token
+        return made is not None and hmac.compare_digest(made.encode(), token.encode())
 
     def refuses(self, headers: Mapping[str, str]) -> str | None:
         """Why a socket with these headers may not come in; None when it may try."""

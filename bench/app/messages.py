@@ -21,6 +21,8 @@ SAMPLE_RATES = (8_000, 48_000)
 class Start:
     """How the conversation is to be, or which one goes on (`session` and `token`).
 
+    A `token` alone is the server's own, which lets a program in from beyond the server's machine.
+
     `settings` are all fields that are not named here: providers, voices, settings of the engine.
     """
 

@@ -77,10 +77,9 @@ class SessionRegistry:
             Refused: the token is missing or forged, the session is over, or there are too many.
             ConfigError: the settings make no conversation.
         """
-        if start.token and not self.door.knows(start.session, start.token):
-            raise Refused("not_allowed", "The session's token is not valid here.", NOT_ALLOWED)
-        if not start.token and self.door.needs_token:
-            raise Refused("not_allowed", "A session token is required here.", NOT_ALLOWED)
+        if not self.door.admits(start.session, start.token):
+            told = "The token is not valid here." if start.token else "A token is required here."
+            raise Refused("not_allowed", told, NOT_ALLOWED)
         if start.session in self._live:
             return self._live[start.session]
         if start.session and not start.settings:

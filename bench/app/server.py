@@ -26,6 +26,7 @@ def create_app(
     *,
     limits: Limits | None = None,
     secret: bytes | None = None,
+    token: str | None = None,
     loopback: bool = True,
     origins: Collection[str] = (),
     changes: Changes | None = None,
@@ -36,14 +37,17 @@ def create_app(
 
     `assemble` makes a conversation of a `SessionRequest`, at once or as an awaitable, and raises
     ConfigError for what cannot be; `changes` makes of all that a session asked for, newest values
-    included, the keywords for its running conversation's `change`. `secret` signs the sessions' tokens (a new
-    one for each process by default). Without `loopback` every client needs a token, which
-    `app.state.sessions.mint()` makes; pages of other `origins` than the server's own may be let in
-    by name. With `record` each session keeps a stereo recording, in temporary files; `redact_log`
-    keeps the users' words out of the log.
+    included, the keywords for its running conversation's `change`.
+
+    Without `loopback` every client needs a token: one made for a session by
+    `app.state.sessions.mint()` and signed with `secret` (a new one for each process by default), or
+    `token`, the server's own. Pages of other `origins` than the server's may be let in by name.
+
+    With `record` each session keeps a stereo recording, in temporary files; `redact_log` keeps the
+    users' words out of the log.
     """
     limits = limits or Limits()
-    door = Door(loopback=loopback, secret=secret, origins=origins)
+    door = Door(loopback=loopback, secret=secret, token=token, origins=origins)
     telemetry = Telemetry(lambda: len(sessions))
 
     def made(session: Session) -> None:

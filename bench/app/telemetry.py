@@ -17,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from bench.events import AgentRequested, ConversationEnded, FirstToken, TranscriptReceived
+from bench.events import AgentRequested, FirstToken, TranscriptReceived
 from bench.trace import Entry, Trace
 
 BOUNDS_SECONDS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 8.0)
@@ -53,12 +53,10 @@ class Telemetry(Collector):
                     asked_at[turn] = entry.at
                 case FirstToken(turn=turn) if turn in asked_at:
                     self._responded(entry.at - asked_at.pop(turn))
-                case ConversationEnded():
-                    stop()
                 case _:
                     pass
 
-        stop = trace.listen(count)
+        trace.listen(count)
 
     def collect(self) -> Iterator[Metric]:
         """The metrics as they stand."""

@@ -82,8 +82,8 @@ def _start(fields: dict[str, Any]) -> Start:
         raise Malformed("bad_field", f"start.sample_rate must be {low} to {high} Hz")
     if start.framing not in FRAMINGS:
         raise Malformed("bad_field", f"start.framing must be one of {', '.join(FRAMINGS)}")
-    if bool(start.session) != bool(start.token):
-        raise Malformed("bad_field", "start.session and start.token go together")
+    if start.session and not start.token:
+        raise Malformed("bad_field", "start.session needs its token")
     return start
 
 
