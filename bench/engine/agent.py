@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from bench import clock
+from bench.engine.patience import Patience
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import Transcription
@@ -16,6 +18,8 @@ from bench.engine.transcript import Message, Transcript
 from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
 from bench.errors import Stalled
 from bench.events import AgentFinished, AgentRequested, FirstToken
+
+NO_USAGE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -29,7 +33,7 @@ class GeneratedResponse:
     message: BaseMessage
     is_interruptible: bool = True
     ends_call: bool = False
-    usage: Mapping[str, int] = field(default_factory=dict[str, int])
+    usage: Mapping[str, int] = NO_USAGE
 
 
 class TranscriptionAgentInput(InterruptibleEvent[Transcription]):
@@ -129,8 +133,8 @@ class BaseAgent(InterruptibleWorker):
 
     def update_last_bot_message_on_cut_off(self, text: str) -> None:
         """Let the history hold `text`, what was heard, of the message that was being spoken."""
-        if self.speaking is not None:
-            self.speaking.settle(text, interrupted=True)
+        if (message := self.speaking) is not None:
+            message.settle(text, interrupted=True, estimated=message.estimated)
 
     _current: TranscriptionAgentInput | None = None
 
@@ -161,16 +165,17 @@ class BaseAgent(InterruptibleWorker):
     async def _answer(self, item: TranscriptionAgentInput, answer: _Answer) -> None:
         said = item.transcription
         self.record(AgentRequested(self.provider or self.name, self.model, turn=item.turn))
+        stall_seconds = self.settings.stall_seconds
         responses = self.generate_response(said.message, said.is_interrupt, item.conversation_id)
         async with (
             contextlib.aclosing(responses),
-            clock.deadline(self.settings.first_result_seconds) as patience,
+            Patience(self.settings.first_result_seconds) as patience,
         ):
             async for response in responses:
                 if self.output_queue.full():
-                    patience.reschedule(None)  # the slow ones are downstream
+                    patience.suspend()  # the slow ones are downstream
                 await answer.add(response)
-                patience.reschedule(clock.now() + self.settings.stall_seconds)
+                patience.extend(stall_seconds)
         await answer.close()
 
 
@@ -189,7 +194,8 @@ class _Answer:
             self._item.is_interruptible = False
         if response.message.text:
             self._pieces += 1
-        self._usage.update(response.usage)
+        if response.usage:
+            self._usage.update(response.usage)
         self._ends_call = self._ends_call or response.ends_call
         await self._put(response)
 

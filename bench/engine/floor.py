@@ -70,10 +70,12 @@ class Floor:
         self._record(InterruptDecided(reason, policy, self.mic_samples, turn=self.turn))
         called_off = [event for event in tuple(self.live) if event.interrupt()]
         playing = self._speaking.event
-        if playing not in called_off or not self._speaking.cut():
-            self._withdraw(called_off)  # nothing of these answers was heard
         if playing is None or playing in called_off:
+            self._speaking.cut()
             self._speaking.release()
+        elif self._speaking.held:
+            self.resume("not interruptible")
+        self._withdraw(called_off)
         if self.on_interrupted is not None:
             self.on_interrupted()
         return True
@@ -82,5 +84,7 @@ class Floor:
         return any(event.is_interruptible and not event.interrupted for event in self.live)
 
     def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
-        for turn in sorted({event.turn for event in called_off if event.turn}):
+        """Say which turns get no answer: nothing was said to them yet."""
+        unanswered = {event.turn for event in called_off if event.turn > self._speaking.spoke_turn}
+        for turn in sorted(unanswered):
             self._record(TurnWithdrawn(self.said.get(turn, ""), "interrupted", turn=turn))

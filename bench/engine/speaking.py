@@ -48,6 +48,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         self.event: SpeechEvent | None = None  # the one that plays
         self.playback: Playback | None = None
         self.held = False
+        self.spoke_turn = 0  # the user's newest turn to which something was said
         self.on_playing: Callable[[Message | None], None] | None = None  # None: silence again
         self.on_cut: Callable[[Message, str], None] | None = None  # the words heard of it
         self.on_finished: Callable[[SpeechEvent], None] | None = None
@@ -158,7 +159,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         else:
             utterance.close()
             self._settle(playback)
-        if self.on_playing is not None and playback.started:
+        if self.on_playing is not None and playback.entry is not None:
             self.on_playing(None)
         return playback.entry is not None
 
@@ -224,6 +225,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
             self.record(FirstAudible(lead, turn=self.turn))
 
     def _begin(self, playback: Playback) -> None:
+        self.spoke_turn = playback.turn
         self.device.begin(playback.utterance)
         playback.entry = self.transcript.add_bot_message("", intended=playback.message.text)
         playback.entry.follow(playback.heard)
@@ -239,7 +241,9 @@ class SynthesisResultsWorker(InterruptibleWorker):
 
     def _reported(self, utterance: Utterance) -> None:
         playback = self.playback
-        if playback is not None and playback.utterance is utterance and not playback.started:
+        if playback is None or playback.utterance is not utterance:
+            return
+        if not playback.started and not playback.over and utterance.played:
             self._started(playback)
 
     async def _play_out(
