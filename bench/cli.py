@@ -6,7 +6,9 @@ import argparse
 import contextlib
 import dataclasses
 import importlib.metadata
+import logging
 import platform
+import secrets
 import shutil
 import subprocess
 import sys
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 import bench
 from bench import assembly, clock, config
 from bench.audio import SAMPLE_RATE, frames
+from bench.config import Secret
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import TalkbenchError
@@ -75,9 +78,10 @@ def _app_parser(commands: Any) -> None:
     app.add_argument("--port", type=int, help="port to listen on (7860); 0 takes a free one")
     app.add_argument("--open", action="store_true", help="open the page in the browser")
     app.add_argument(
-        "--token",
-        action="store_true",
-        help="print a session and its token, for another machine's program",
+        "--token", help="what the page asks for beyond this machine; made anew unless given"
+    )
+    app.add_argument(
+        "--ticket", action="store_true", help="print a session and its token, for a program"
     )
     for short, setting in config.ALIASES.items():
         app.add_argument(f"--{short}", f"--{setting}", dest=setting, metavar="NAME", help=setting)
@@ -93,6 +97,10 @@ def _app(asked: argparse.Namespace) -> int:
         VoiceHandler(settings.keys).choose(role, dataclasses.asdict(settings.providers))
     from bench.app import serve  # the web libraries: a second that other commands do not pay
 
+    token = None
+    if not serve.is_loopback(settings.app.host) and settings.app.token is None:
+        token = Secret(secrets.token_urlsafe(9))
+        settings = _with(settings, token=token)
     listener = serve.bind(settings.app.host, settings.app.port)
     app = serve.build(settings)
     address = _address(settings.app.host, listener.getsockname()[1])
@@ -100,13 +108,17 @@ def _app(asked: argparse.Namespace) -> int:
     def ready() -> None:
         print(f"Talkbench listens on {address} (Ctrl+C stops it)", flush=True)
         if not serve.is_loopback(settings.app.host):
-            print("Whoever reaches this address can use the page; microphones need HTTPS there.")
-        if asked.token:
+            print("Beyond this machine a microphone needs HTTPS in front of it.", flush=True)
+        if token is not None:
+            print(f"The page asks for a password: {token.reveal()}", flush=True)
+        if asked.ticket:
             ticket = app.state.sessions.mint()
             print(f"session {ticket.session}, token {ticket.token}", flush=True)
         if asked.open:
             webbrowser.open(address)
 
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    logging.getLogger("bench").setLevel(logging.INFO)
     serve.serve(app, listener, ready)
     return 0
 
@@ -115,12 +127,15 @@ def _chosen(asked: argparse.Namespace, settings: assembly.Settings) -> assembly.
     """The settings with what the command line says over them."""
     given = {name: value for name, value in vars(asked).items() if value is not None}
     app = {name: given[name] for name in ("host", "port") if name in given}
+    if asked.token:
+        app["token"] = Secret(asked.token)
     providers = {name: given[name] for name in config.ALIASES.values() if name in given}
-    return dataclasses.replace(
-        settings,
-        app=dataclasses.replace(settings.app, **app),
-        providers=dataclasses.replace(settings.providers, **providers),
-    )
+    chosen = dataclasses.replace(settings.providers, **providers)
+    return dataclasses.replace(_with(settings, **app), providers=chosen)
+
+
+def _with(settings: assembly.Settings, **app: Any) -> assembly.Settings:
+    return dataclasses.replace(settings, app=dataclasses.replace(settings.app, **app))
 
 
 def _address(host: str, port: int) -> str:

@@ -26,6 +26,7 @@ SETTINGS_FILE = "talkbench.yaml"
 KEYS_FILE = ".env"
 PREFIX = "TALKBENCH_"
 SECRET_VARIABLE = "TALKBENCH_SECRET"
+TOKEN_VARIABLE = "TALKBENCH_TOKEN"
 NOT_SETTINGS = frozenset({"TALKBENCH_CONFIG", "TALKBENCH_REQUIRE_BROWSER"})
 """Names with our prefix that set nothing: which file to read, and what the tests insist on."""
 
@@ -83,7 +84,8 @@ class Secret:
 class AppSettings:
     """The server: where it listens and what it allows; durations are seconds.
 
-    `secret` signs the sessions' tokens: made anew at each start unless `TALKBENCH_SECRET` holds it.
+    `secret` (`TALKBENCH_SECRET`) signs the sessions' tokens; made anew at each start unless given.
+    `token` (`TALKBENCH_TOKEN`) is what the page asks for when it is served beyond this machine.
     """
 
     host: str = "127.0.0.1"
@@ -96,6 +98,7 @@ class AppSettings:
     record: bool = True  # each conversation in stereo, for export, in a temporary file
     redact_log: bool = False  # keep what users say out of the log
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_hex(32)))
+    token: Secret | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
@@ -243,7 +246,7 @@ def _plain(kind: Any) -> tuple[Any, bool]:
     return next(one for one in choices if one is not types.NoneType), types.NoneType in choices
 
 
-_PRIVATE = {"secret": SECRET_VARIABLE}
+_PRIVATE = {"secret": SECRET_VARIABLE, "token": TOKEN_VARIABLE}
 _KEYS = (*KEY_VARIABLES, *_PRIVATE.values())
 _WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 _ENV_LINE = re.compile(r"(?:export\s+)?(?P<name>[A-Za-z_]\w*)\s*=\s*(?P<value>.*)")

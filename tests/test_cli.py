@@ -112,21 +112,39 @@ def test_an_address_that_is_not_ours_is_told():
         serve.bind("192.0.2.1", 0)
 
 
+def served(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "bench", "app", "--port", "0", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True)
+
+
+def told(process: subprocess.Popen[str]) -> str:
+    """The next line; where there is none, the test fails with what went wrong instead."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    return process.stdout.readline() or pytest.fail(process.stderr.read())
+
+
 def test_it_serves_until_interrupted():
-    command = [sys.executable, "-m", "bench", "app", "--port", "0", "--token"]
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as served:
-        assert served.stdout is not None
-        assert served.stderr is not None
-        first = served.stdout.readline()
+    with served("--ticket") as process:
+        first = told(process)
+        assert first.endswith("(Ctrl+C stops it)\n")
         address = first.removeprefix("Talkbench listens on ").partition(" ")[0]
-        assert first.endswith("(Ctrl+C stops it)\n"), served.stderr.read()
-        session, token = served.stdout.readline().removeprefix("session ").split(", token ")
+        session, token = told(process).removeprefix("session ").split(", token ")
         assert session
         assert len(token.strip()) == 48
         with urllib.request.urlopen(f"{address}/health", timeout=10) as answer:
             assert b'"ok"' in answer.read()
-        served.send_signal(signal.SIGINT)
-        assert served.wait(20) == 0
-        assert served.stderr.read() == ""
+        process.send_signal(signal.SIGINT)
+        _, complaints = process.communicate(timeout=20)
+        assert (process.returncode, complaints) == (0, "")
+
+
+def test_beyond_this_machine_the_page_has_a_password():
+    with served("--host", "0.0.0.0") as process:
+        assert "http://localhost:" in told(process)
+        assert "needs HTTPS" in told(process)
+        assert len(told(process).removeprefix("The page asks for a password: ").strip()) == 12
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 0

@@ -121,7 +121,7 @@ def test_keys_come_from_the_environment_else_from_the_file_of_keys(tmp_path: Pat
         {"OPENAI_API_KEY": "from the environment", "ELEVENLABS_API_KEY": "", "HOME": "/x"},
         env="# mine\n\nexport OPENAI_API_KEY=from-the-file\n"
         f"DEEPGRAM_API_KEY='{KEY}'\nGEMINI_API_KEY=abc # the small one\nPLAYHT_USER_ID=\n"
-        "TALKBENCH_SECRET=signs\n",
+        "TALKBENCH_SECRET=signs\nTALKBENCH_TOKEN=opens\n",
     )
     revealed = {name: key.reveal() for name, key in loaded.keys.items()}
     assert revealed == {
@@ -130,6 +130,7 @@ def test_keys_come_from_the_environment_else_from_the_file_of_keys(tmp_path: Pat
         "GEMINI_API_KEY": "abc",
     }
     assert loaded.app.secret.reveal() == "signs"
+    assert loaded.app.token == Secret("opens")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from bench import assembly, clock
 from bench.app.limits import Limits
+from bench.app.page.mount import mount_page
 from bench.app.server import create_app
 from bench.app.session import SessionRequest
 from bench.engine.conversation import StreamingConversation
@@ -48,7 +49,7 @@ def is_loopback(host: str) -> bool:
 
 
 def build(settings: assembly.Settings) -> FastAPI:
-    """The application as the settings want it."""
+    """The application as the settings want it, page and all."""
     own = settings.app
 
     def assemble(request: SessionRequest) -> StreamingConversation:
@@ -59,7 +60,7 @@ def build(settings: assembly.Settings) -> FastAPI:
     def changes(request: Mapping[str, Any]) -> Mapping[str, Any]:
         return assembly.assemble_changes(request, base=settings)
 
-    return create_app(
+    app = create_app(
         assemble,
         limits=Limits(
             conversations=own.conversations,
@@ -74,6 +75,7 @@ def build(settings: assembly.Settings) -> FastAPI:
         record=own.record,
         redact_log=own.redact_log,
     )
+    return mount_page(app, settings)
 
 
 def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[], None]) -> None:
