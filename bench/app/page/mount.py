@@ -1,0 +1,62 @@
+"""An application with sessions in, the same with its page out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import gradio as gr
+from fastapi import FastAPI
+from gradio.themes import Base
+from starlette.responses import FileResponse, RedirectResponse
+
+from bench.app.page.handlers import Handlers, Voice
+from bench.app.page.layout import STATIC, build
+from bench.assembly import Settings, settings
+from bench.providers.handler import ProviderState, provider_states
+
+PATH = "/gradio"
+
+
+def mount_page(
+    app: FastAPI,
+    base: Settings | None = None,
+    *,
+    states: Sequence[ProviderState] | None = None,
+    voice: Voice | None = None,
+) -> FastAPI:
+    """Put the page on an application of `server.create_app`, at `/gradio`; `/` leads there.
+
+    `base` are the settings that tabs start from (those of the process), `states` the providers they
+    may choose, `voice` makes the synthesizer of previews. Whoever reaches the page may talk: the
+    tickets that it gives out open the socket's door.
+    """
+    base = settings() if base is None else base
+    states = provider_states(base.keys) if states is None else states
+    handlers = Handlers(app.state.sessions, base, states, voice)
+
+    @app.get("/", include_in_schema=False)
+    async def to_the_page() -> RedirectResponse:
+        # Relative: the application may be served below a path.
+        return RedirectResponse(PATH.removeprefix("/"))
+
+    @app.get("/favicon.ico", include_in_schema=False)
+    async def icon() -> FileResponse:  # browsers ask for it at the root, whatever the page says
+        return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml")
+
+    theme = Base(
+        primary_hue="blue",
+        neutral_hue="slate",
+        font=["system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+    return gr.mount_gradio_app(
+        app,
+        build(handlers),
+        path=PATH,
+        theme=theme,
+        css_paths=STATIC / "page.css",
+        footer_links=[],
+        run_history=False,
+        mcp_server=False,
+        show_error=True,
+    )

@@ -1,0 +1,52 @@
+"""What the page says to people: what to try, what is understood, and what is not."""
+
+from __future__ import annotations
+
+from html import escape
+
+from bench.simulation.front_desk import SUGGESTIONS
+
+HEADER = (
+    "<h1>Talkbench</h1><p>Talk to a streaming voice pipeline, interrupt it, and see where the time "
+    "went. You are talking to a <b>script, not a language model</b>, unless you choose another "
+    "agent in the settings.</p>"
+)
+
+SAY = (
+    "<h3>You could say</h3><ul class='tb-say'>"
+    + "".join(f"<li>“{escape(text)}”</li>" for text in SUGGESTIONS)
+    + "</ul><p>Talk over it to interrupt: “stop” always works. Headphones work best.</p>"
+)
+
+UNDERSTANDS = (
+    "<h3>What it understands</h3><p>The voice in your browser is recognised on this machine, by a "
+    "small engine.</p><dl class='tb-modes'>"
+    "<dt>Vocabulary (usual)</dt><dd>Knows what callers of this front desk say: booking, changing "
+    "and cancelling a table, opening hours, the place, small talk, “stop”, “go on”. Near these "
+    "phrases it is quite sure. Anything else it takes for one of them, or ignores.</dd>"
+    "<dt>Open</dt><dd>Takes any English words, and gets about one in three wrong on clear read "
+    "speech, more with noise, distance or an accent. The front desk then often has to ask "
+    "again.</dd></dl>"
+    "<p>The front desk looks for words it knows and fills in a form. It is a script: it invents "
+    "nothing, and books no real table.</p>"
+)
+
+EMPTY_CHAT = (
+    "### Press Start and say something\n"
+    "Your words and the answers appear here. What you did not hear of an answer you cut off is "
+    "struck through."
+)
+
+ECHO_NOTE = (
+    "Mute makes the recogniser deaf while the bot is heard: <b>you cannot interrupt it by voice "
+    "then</b>, only with the Interrupt button or Escape."
+)
+
+NEXT_TURN = "Applies from the next turn."
+NEXT_CALL = "Applies from the next conversation: press Stop, then Start."
+NOTHING_TO_EXPORT = "There is nothing to export yet: have a conversation first."
+TOO_LONG_TO_SAY = "That is too long for a preview: {most} letters at most."
+PREVIEW_FAILED = "The voice could not be heard: {why}"
+
+STATES = {"not built yet": "not in this version"}
+"""What the table of providers calls a state, where people read something else."""

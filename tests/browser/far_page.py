@@ -1,0 +1,118 @@
+"""The whole application on a real port, its engines replaced by parts that say what a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+
+from bench import clock
+from bench.app.page.mount import mount_page
+from bench.app.serve import bind
+from bench.app.server import create_app
+from bench.app.session import SessionRequest
+from bench.assembly import read_request
+from bench.config import AppSettings, Config, ProviderSettings
+from bench.engine.conversation import StreamingConversation
+from bench.engine.settings import ConversationSettings
+from bench.engine.synthesizer import BaseSynthesizer
+from bench.providers.handler import provider_states
+from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
+
+PATIENCE_SECONDS = 20.0
+BASE = Config(AppSettings(), ConversationSettings(idle_seconds=None), ProviderSettings())
+ANSWER = "We are open from nine to five. The kitchen closes at four."
+
+
+class Voice(ToneSynthesizer):
+    """Tones at the pace of the speed that was asked for."""
+
+    def __init__(self, asked: Mapping[str, Any]) -> None:
+        self.asked = dict(asked)
+        super().__init__(seconds_per_word=0.25 / (asked.get("speed") or 1.0))
+
+
+class FarPage:
+    """Serves the page; `conversation()` waits for the next one that it begins."""
+
+    def __init__(self) -> None:
+        self.conversations: list[StreamingConversation] = []
+        self.previews: list[Voice] = []
+        self.taken = 0
+        self._arrived = threading.Condition()
+        self._listener = bind("127.0.0.1", 0)
+        self.port: int = self._listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        app = create_app(self._assemble, changes=self._changes)
+        self.sessions = app.state.sessions
+        self._app = mount_page(app, BASE, states=provider_states({}), voice=self._voice)
+        self._server = _server(self._app)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+
+    def conversation(self) -> StreamingConversation:
+        """The next conversation, once a page has begun it."""
+        with self._arrived:
+            if not self._arrived.wait_for(
+                lambda: len(self.conversations) > self.taken, PATIENCE_SECONDS
+            ):
+                raise AssertionError("the page began no conversation")
+            self.taken += 1
+            return self.conversations[self.taken - 1]
+
+    def hear(self, conversation: StreamingConversation, text: str) -> None:
+        """Let the recogniser hear a whole turn."""
+        transcriber = conversation.transcriber
+        assert isinstance(transcriber, ScriptedTranscriber)
+        self.do(lambda: transcriber.hear(text))
+
+    def do(self, what: Callable[[], object]) -> None:
+        """Do something on the server's loop."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(what)
+
+    def _serve(self) -> None:
+        async def run() -> None:
+            self._loop = asyncio.get_running_loop()
+            await self._server.serve([self._listener])
+
+        with self._listener:
+            clock.run(run())
+
+    def _assemble(self, request: SessionRequest) -> StreamingConversation:
+        asked = read_request(request.settings, BASE)
+        settings = {name: getattr(BASE.conversation, name) for name in ConversationSettings.names()}
+        conversation = StreamingConversation(
+            output_device=request.device,
+            transcriber=ScriptedTranscriber(),
+            agent=ScriptedAgent([ANSWER], think_seconds=0.05, word_seconds=0.01),
+            synthesizer=Voice(request.settings),
+            conversation_id=request.id,
+            **settings | dict(asked.changes),
+        )
+        with self._arrived:
+            self.conversations.append(conversation)
+            self._arrived.notify_all()
+        return conversation
+
+    def _changes(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
+        asked = read_request(request, BASE)
+        return {**asked.changes, "synthesizer": Voice(request)}
+
+    def _voice(self, asked: Mapping[str, Any]) -> BaseSynthesizer:
+        voice = Voice(asked)
+        self.previews.append(voice)
+        return voice
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    return uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
