@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from bench import clock
@@ -18,8 +17,6 @@ from bench.engine.transcript import Message, Transcript
 from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
 from bench.errors import Stalled
 from bench.events import AgentFinished, AgentRequested, FirstToken
-
-NO_USAGE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -33,7 +30,7 @@ class GeneratedResponse:
     message: BaseMessage
     is_interruptible: bool = True
     ends_call: bool = False
-    usage: Mapping[str, int] = NO_USAGE
+    usage: Mapping[str, int] | None = None
 
 
 class TranscriptionAgentInput(InterruptibleEvent[Transcription]):

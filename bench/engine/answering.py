@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from bench.events import (
 
 ENDS = ".!?…"
 CLOSERS = "\"'”’)]"
+_STOP = re.compile(f"[{ENDS}][{re.escape(CLOSERS)}]*\\s")
 ABBREVIATIONS = frozenset("mr mrs ms dr st no vs e.g i.e etc approx dept prof sr jr".split())
 
 
@@ -51,14 +53,13 @@ class Sentences:
         """The sentences that `text` completes."""
         self._text = joined(self._text, text)
         whole: list[str] = []
-        i = self._scanned
-        while i < len(self._text):
-            if self._text[i].isspace() and self._ends_before(i):
-                whole.append(self._text[:i].strip())
-                self._text, i = self._text[i:].lstrip(), 0
+        while (stop := _STOP.search(self._text, self._scanned)) is not None:
+            end = stop.end() - 1
+            if self._ends_before(end):
+                whole.append(self._text[:end].strip())
+                self._text, self._scanned = self._text[end:].lstrip(), 0
             else:
-                i += 1
-        self._scanned = len(self._text)
+                self._scanned = end
         return whole
 
     def flush(self) -> str:

@@ -10,12 +10,14 @@ from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.engine.patience import Patience
 from bench.engine.worker import Ending, spawn
 from bench.errors import Stalled
 from bench.events import Word
 
 PART_CHUNKS = 512  # chunks of one part that may wait to be played: 10 s at 20 ms
 SEAM_SECONDS = 0.1  # measured on each side of a join
+COURTESY_SECONDS = 0.16  # of a part's audio, fetched piece by piece between other work
 PARTS_AHEAD = 2  # sentences synthesised ahead of the one that plays
 
 JoinListener = Callable[[int, bytes, bytes], None]  # at sample, PCM before, PCM after
@@ -188,21 +190,21 @@ class Speech:
         await part.chunks.put(None)
 
     async def _fetch(self, part: Part, chunks: AsyncGenerator[ChunkResult, None]) -> None:
-        queue = part.chunks
-        async with clock.deadline(self._first_seconds) as patience:
+        queue, courtesy = part.chunks, COURTESY_SECONDS * self.rate
+        async with Patience(self._first_seconds) as patience:
             async for piece in chunks:
                 if piece.chunk:
                     if not part.samples and part is self.parts[0] and self.on_audio is not None:
                         self.on_audio()
-                    part.samples += len(piece.chunk) // SAMPLE_WIDTH
                     if queue.full():
-                        patience.reschedule(None)  # we are the slow ones now
-                        await queue.put(piece.chunk)
-                    else:
-                        queue.put_nowait(piece.chunk)
+                        patience.suspend()  # we are the slow ones now
+                    await queue.put(piece.chunk)
+                    part.samples += len(piece.chunk) // SAMPLE_WIDTH
+                    if part.samples < courtesy:
+                        await clock.sleep(0)  # who plays it goes first
                 if piece.is_last_chunk:
                     return
-                patience.reschedule(clock.now() + self._stall_seconds)
+                patience.extend(self._stall_seconds)
 
     async def _joined(self) -> AsyncGenerator[ChunkResult, None]:
         rest, size, sample = b"", self.chunk_size, 0
