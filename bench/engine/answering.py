@@ -33,8 +33,9 @@ from bench.events import (
 
 ENDS = ".!?…"
 CLOSERS = "\"'”’)]"
-_STOP = re.compile(f"[{ENDS}][{re.escape(CLOSERS)}]*\\s")
-ABBREVIATIONS = frozenset("mr mrs ms dr st no vs e.g i.e etc approx dept prof sr jr".split())
+LONGEST_STOP = 4  # characters: a full stop, closers, a space
+_STOP = re.compile(f"[{ENDS}][{re.escape(CLOSERS)}]{{0,2}}\\s")
+ABBREVIATIONS = frozenset("mr mrs ms dr st vs e.g i.e etc approx dept prof sr jr".split())
 
 
 class Sentences:
@@ -60,6 +61,7 @@ class Sentences:
                 self._text, self._scanned = self._text[end:].lstrip(), 0
             else:
                 self._scanned = end
+        self._scanned = max(self._scanned, len(self._text) - LONGEST_STOP)
         return whole
 
     def flush(self) -> str:

@@ -24,7 +24,10 @@ class Patience:
 
     def extend(self, seconds: float) -> None:
         """Wait so long from now."""
-        self._until = clock.now() + seconds
+        until = self._until = clock.now() + seconds
+        if self._timer is not None and self._timer.when() > until:
+            self._timer.cancel()
+            self._arm()
 
     def suspend(self) -> None:
         """Wait as long as it takes, until extended again."""
