@@ -6,10 +6,12 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from jsonschema import Draft202012Validator, ValidationError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -20,6 +22,13 @@ from bench.app.session import SessionRequest
 from bench.engine.conversation import StreamingConversation
 from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
 
+DOCS = Path(__file__).parents[2] / "docs" / "socket"
+SCHEMAS = {
+    path.relative_to(DOCS).with_suffix("").with_suffix("").as_posix(): Draft202012Validator(
+        json.loads(path.read_text("utf-8"))
+    )
+    for path in DOCS.rglob("*.schema.json")
+}
 PORT = 8000
 SOUND = b"\x10\x20" * 320  # 20 ms that are not silence
 QUIET = bytes(640)
@@ -41,22 +50,27 @@ def scripted(
 
 
 class Client:
-    """A client of the socket; with `plays` it is a page: it plays what comes and reports it."""
+    """A client of the socket; with `plays` it is a page: it plays what comes and reports it.
+
+    Whatever is said to it or by it is held to the schemas in `docs/socket`.
+    """
 
     def __init__(self, connection: ClientConnection, *, plays: bool = False) -> None:
         self.connection = connection
         self.audio: list[bytes] = []
         self.messages: list[dict[str, Any]] = []
-        self.sent: list[dict[str, Any]] = []
         self.close_code: int | None = None
+        self.fault: Exception | None = None
         self.answers_pings = True
+        self.says_what_it_should = True  # each message is held to its schema
         self.speaker = Speaker(self) if plays else None
         self._changed = asyncio.Condition()
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def send(self, type_: str, **fields: Any) -> None:
         message = {"type": type_, **fields}
-        self.sent.append(message)
+        if f"up/{type_}" in SCHEMAS and self.says_what_it_should:
+            SCHEMAS[f"up/{type_}"].validate(message)
         await self.connection.send(json.dumps(message))
 
     async def start(self, **fields: Any) -> dict[str, Any]:
@@ -98,6 +112,8 @@ class Client:
     async def hang_up(self) -> None:
         await self.connection.close()
         await self._reader
+        if self.fault is not None:
+            raise self.fault
 
     async def _read(self) -> None:
         try:
@@ -111,6 +127,8 @@ class Client:
                 await self._tell()
         except ConnectionClosed:
             pass
+        except ValidationError as error:
+            self.fault = error
         if self.speaker is not None:
             self.speaker.stop()
         self.close_code = self.connection.close_code
@@ -121,6 +139,7 @@ class Client:
             self._changed.notify_all()
 
     async def _hear(self, message: dict[str, Any]) -> None:
+        SCHEMAS[f"down/{message['type']}"].validate(message)
         self.messages.append(message)
         if message["type"] == "ping" and self.answers_pings:
             await self.send("pong")
@@ -205,9 +224,14 @@ class Server:
         self.clients: list[Client] = []
 
     async def call(
-        self, *, plays: bool = False, path: str = "/conversation", **options: Any
+        self,
+        *,
+        plays: bool = False,
+        path: str = "/conversation",
+        uri_host: str = "localhost",
+        **options: Any,
     ) -> Client:
-        connection = await connect(f"ws://localhost:{PORT}{path}", compression=None, **options)
+        connection = await connect(f"ws://{uri_host}:{PORT}{path}", compression=None, **options)
         client = Client(connection, plays=plays)
         self.clients.append(client)
         return client

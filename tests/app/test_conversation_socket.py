@@ -33,8 +33,10 @@ def test_a_page_plays_and_reports_and_the_ledger_believes_it() -> None:
             await client.talk(SOUND)
             await client.wait("utterance", state="start")
             await client.wait("utterance", state="end")
-            await client.wait("state", name="listening")
             await clock.sleep(1)
+            assert [m["name"] for m in client.of("state")] == [
+                *("listening", "thinking", "speaking", "listening")
+            ]
             trace = server.session().trace
             (finished,) = trace.of(PlaybackFinished)
             assert not finished.estimated
