@@ -56,9 +56,9 @@ class Door:
     def admits(self, session: str, token: str) -> bool:
         """Whether a client that shows this may have the session it names, or a new one.
 
-        The token is the one made for the session, or without a session the server's own.
+        The token is the one made for the session, without a session the server's own.
         """
-        if not token:
+        if not session and not token:
             return not self.needs_token
         made = self.token_of(session) if session else self._token
         return made is not None and hmac.compare_digest(made.encode(), token.encode())
