@@ -23,15 +23,11 @@ from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
-from bench.providers.front_desk import SLOTS, TEMPLATES
-from bench.providers.handler import VoiceHandler
+from bench.providers.handler import ROLES, VoiceHandler
 from bench.speech.silero import SileroStream
 from bench.trace import Trace
 
 Settings = Config[ConversationSettings]
-
-FRONT_DESK_WORDS = {"templates": TEMPLATES, "slots": SLOTS}
-"""What the embedded agent's callers say, for a transcriber that wants to know."""
 
 LONGEST_TEXT = 500  # characters of a text that a session may have spoken
 MOST_TEXTS = 20
@@ -65,6 +61,17 @@ def settings() -> Settings:
         ConfigError: what a file or a variable says cannot be.
     """
     return config.load(ConversationSettings)
+
+
+def warm_up(base: Settings) -> None:
+    """Load what every conversation needs, so that the first one does not wait for it.
+
+    Raises:
+        ConfigError: one of the providers that are set cannot be used.
+    """
+    for role in ROLES:
+        VoiceHandler(base.keys).choose(role, _agent_config(base.providers))
+    SileroStream()
 
 
 def assemble(
@@ -168,10 +175,9 @@ def may_ask_for() -> list[str]:
 
 
 def _agent_config(providers: ProviderSettings) -> dict[str, Any]:
-    """The agent config for `VoiceHandler`: what is set, and the words to expect."""
+    """The agent config for `VoiceHandler`: what is set."""
     chosen = {name: getattr(providers, name) for name in types_of(ProviderSettings)}
-    words = FRONT_DESK_WORDS if providers.llmProvider == "embedded" else {}
-    return {name: value for name, value in chosen.items() if value is not None} | words
+    return {name: value for name, value in chosen.items() if value is not None}
 
 
 def _short(name: str, value: Any) -> Any:

@@ -93,8 +93,7 @@ def _app_parser(commands: Any) -> None:
 
 def _app(asked: argparse.Namespace) -> int:
     settings = _chosen(asked, assembly.settings())
-    for role in ROLES:
-        VoiceHandler(settings.keys).choose(role, dataclasses.asdict(settings.providers))
+    assembly.warm_up(settings)
     from bench.app import serve  # the web libraries: a second that other commands do not pay
 
     token = None
@@ -228,7 +227,7 @@ async def _engines_at_work() -> list[Finding]:
         state = "ok" if surest > 0.5 else "missing"
         findings.append(Finding(state, "voice activity", f"{surest:.2f} sure that this is speech"))
     async with _told("recognition", findings):
-        transcriber = handler.create_transcriber(EMBEDDED | assembly.FRONT_DESK_WORDS)
+        transcriber = handler.create_transcriber(EMBEDDED)
         heard = await _heard(transcriber, pcm)
         findings.append(Finding("ok", "recognition", f"of {TRIAL!r} it heard {heard!r}"))
     return findings

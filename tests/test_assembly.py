@@ -83,4 +83,3 @@ def test_the_agent_config_is_what_the_handler_takes():
     config = assembly._agent_config(ProviderSettings())  # pyright: ignore[reportPrivateUsage]
     assert VoiceHandler({}).create_agent(config).provider == "embedded"
     assert "voice" not in config
-    assert len(config["templates"]) > 100

@@ -4,7 +4,7 @@ An agent config is a mapping. It may hold, beside the three names of providers:
 
 - `transcriber_mode`: "vocabulary" (the default: what the agent's callers say, quite surely) or
   "open" (any words, less surely) for the embedded transcriber; `templates` and `slots` make up the
-  vocabulary, those of the front desk unless given;
+  vocabulary, those of the embedded agent unless given;
 - `words_per_second`: the pace at which the embedded agent writes;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
 
@@ -200,9 +200,11 @@ class VoiceHandler:
         return rows[named]
 
     def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
-        module, _, name = self.choose(role, agent_config).adapter.partition(":")
-        maker = getattr(importlib.import_module(module), name)
-        return maker(dict(agent_config or {}))
+        maker = _found(self.choose(role, agent_config).adapter)
+        config = dict(agent_config or {})
+        if role == "transcriber" and _named(config, "llmProvider") == "embedded":
+            config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
+        return maker(config)
 
     def _state(self, row: Provider) -> ProviderState:
         if not row.adapter:
@@ -225,6 +227,15 @@ class VoiceHandler:
 def provider_states(keys: Mapping[str, Secret] | None = None) -> list[ProviderState]:
     """Every provider there is, and whether it can be chosen: for the page and the command."""
     return VoiceHandler(keys).states()
+
+
+_TEMPLATES = "bench.providers.front_desk:TEMPLATES"
+_SLOTS = "bench.providers.front_desk:SLOTS"
+
+
+def _found(place: str) -> Any:
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
 
 
 def _named(agent_config: Mapping[str, Any], setting: str) -> str:

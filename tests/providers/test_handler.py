@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench.config import ALIASES, KEY_VARIABLES, Secret
+from bench.engine.transcriber import BaseTranscriber
 from bench.errors import ConfigError
-from bench.providers.front_desk import FrontDeskAgent
+from bench.providers.front_desk import TEMPLATES, FrontDeskAgent
 from bench.providers.handler import (
     PROVIDERS,
     ROLES,
@@ -92,6 +93,29 @@ def test_a_provider_of_your_own_is_made_with_the_whole_config():
     assert isinstance(agent, FrontDeskAgent)
     assert agent.agent_config == config
     assert agent.words_per_second == 5.0
+
+
+class Listener(BaseTranscriber):
+    """A transcriber that is content with what it is given."""
+
+
+@pytest.mark.parametrize(
+    ("config", "templates"),
+    [
+        ({"llm": "embedded"}, TEMPLATES),
+        ({"llm": "embedded", "templates": ("hello",)}, ("hello",)),
+        ({"llm": "openai"}, None),
+        ({}, None),
+    ],
+)
+def test_who_listens_is_told_what_callers_of_the_front_desk_say(
+    config: dict[str, object], templates: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "my_listener", sys.modules[__name__])
+    row = Provider("mine", "transcriber", "Mine", "my_listener:Listener")
+    listener = VoiceHandler({}, [row]).create_transcriber({"stt": "mine", **config})
+    assert listener.transcriber_config.get("templates") == templates
+    assert ("slots" in listener.transcriber_config) is (config.get("llm") == "embedded")
 
 
 def test_a_missing_key_is_named():
