@@ -124,6 +124,11 @@ class BaseAgent(InterruptibleWorker):
         """Whether the words so far are a whole utterance to this agent; False: cannot tell."""
         return False
 
+    @property
+    def answering(self) -> int | None:
+        """The turn that is being answered."""
+        return self._current.turn if self._current is not None else None
+
     def cancel_current_task(self) -> bool:
         """Stop answering; False when nothing was being answered."""
         return self._current is not None and self._current.interrupt()
@@ -157,7 +162,8 @@ class BaseAgent(InterruptibleWorker):
             answer.abandon()
             raise
         finally:
-            self._current = None
+            if self._current is item:
+                self._current = None
 
     async def _answer(self, item: TranscriptionAgentInput, answer: _Answer) -> None:
         said = item.transcription

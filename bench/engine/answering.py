@@ -92,6 +92,7 @@ class Spoken:
 
     message: BaseMessage
     result: SynthesisResult
+    answer: AgentResponse  # its first piece
     turn: int = 0
     ends_call: bool = False
     is_apology: bool = False
@@ -119,7 +120,7 @@ class AgentResponsesWorker(InterruptibleWorker):
         self.synthesizer = synthesizer
         self.settings = settings
         self.on_speech: Callable[[SpeechEvent], None] | None = None
-        self.on_failure: Callable[[], None] | None = None
+        self.on_failure: Callable[[AgentResponse], None] | None = None  # given its first piece
         self._aside: deque[AgentResponse] = deque()  # other answers' pieces, met while reading one
 
     async def process(self, item: AgentResponse) -> None:
@@ -136,7 +137,9 @@ class AgentResponsesWorker(InterruptibleWorker):
     async def next_piece(self, first: AgentResponse) -> AgentResponse:
         """The next piece of the answer that `first` began; pieces of other answers wait."""
         while (piece := await self.input_queue.get()).first is not first:
-            if not piece.is_interrupted():
+            if piece.is_interrupted():
+                piece.done()
+            else:
                 self._aside.append(piece)
         return piece
 
@@ -169,55 +172,45 @@ class _Speaking:
         self.sentences = Sentences()
         self.message = BaseMessage("")
         self.spoken = Spoken(
-            self.message, self.speech.result, first.turn, is_apology=first.is_apology
+            self.message, self.speech.result, first, first.turn, is_apology=first.is_apology
         )
         self.announced = self.failed = False
 
     async def speak(self) -> None:
-        """Read the answer to its end, handing over sentences as they are whole."""
-        if self.worker.settings.response_mode == "buffered":
-            last = await self._read_whole()
-        else:
-            last = await self._read_sentences()
-        self.failed = self.failed or last.failed
-        if self.spoken.ends_call and not self.announced and not self.failed:
-            await self._say(self.worker.settings.goodbye)
+        """Read the answer to its end, handing over sentences as they are whole; one that cannot be
+        read or said ends there."""
+        try:
+            await self._read()
+            if self.spoken.ends_call and not self.announced:
+                await self._say(self.worker.settings.goodbye)
+        except Exception as error:  # what was handed over is still heard
+            self.worker.failed(error)
+            self.failed = True
         if self.announced:
             await self.speech.end()
-        if self.failed and not self.first.is_apology and self.worker.on_failure is not None:
-            self.worker.on_failure()
+        if self.failed and self.worker.on_failure is not None:
+            self.worker.on_failure(self.first)
 
-    async def _read_whole(self) -> AgentResponse:
-        text, piece = "", self.first
-        while True:
-            text = joined(text, piece.message.text)
-            self._note_end(piece)
+    async def _read(self) -> None:
+        buffered = self.worker.settings.response_mode == "buffered"
+        whole, piece = "", self.first
+        while not self.failed:
+            self.spoken.ends_call = self.spoken.ends_call or piece.payload.ends_call
+            if buffered:
+                whole = joined(whole, piece.message.text)
+            else:
+                for sentence in self.sentences.feed(piece.message.text):
+                    await self._say(sentence)
             if piece.is_last:
-                break
+                await self._say(whole.strip() or self.sentences.flush())
+                self.failed = self.failed or piece.failed
+                return
             piece = await self.worker.next_piece(self.first)
-        await self._say(text.strip())
-        return piece
-
-    async def _read_sentences(self) -> AgentResponse:
-        piece = self.first
-        while True:
-            for sentence in self.sentences.feed(piece.message.text):
-                await self._say(sentence)
-            self._note_end(piece)
-            if piece.is_last:
-                break
-            piece = await self.worker.next_piece(self.first)
-        await self._say(self.sentences.flush())
-        return piece
-
-    def _note_end(self, piece: AgentResponse) -> None:
-        self.spoken.ends_call = self.spoken.ends_call or piece.payload.ends_call
 
     async def _say(self, sentence: str) -> None:
         if self.failed or not any(c.isalnum() for c in sentence):
             return
         turn, worker = self.first.turn, self.worker
-        self.message.text = f"{self.message.text} {sentence}".lstrip()
         worker.record(SentenceReady(sentence, turn=turn))
         asked = SynthesisRequested(len(sentence), self.provider, self.synthesizer.voice, turn=turn)
         worker.record(asked)
@@ -225,6 +218,7 @@ class _Speaking:
         if result is None:
             self.failed = True
             return
+        self.message.text = f"{self.message.text} {sentence}".lstrip()
         if not self.announced:
             await self._announce()
         await self.speech.add(sentence, result, self.provider)

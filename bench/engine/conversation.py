@@ -6,8 +6,8 @@ import asyncio
 import dataclasses
 import itertools
 import logging
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Awaitable, Iterable
+from typing import Any, Protocol
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
@@ -31,6 +31,7 @@ from bench.engine.worker import (
     Ending,
     spawn,
 )
+from bench.errors import redacted
 from bench.events import (
     ConversationEnded,
     ConversationStarted,
@@ -38,6 +39,8 @@ from bench.events import (
     TurnCommitted,
 )
 from bench.trace import Trace
+
+WORKERS_STOP_SECONDS, CONNECTIONS_CLOSE_SECONDS = 0.7, 0.25  # within one second in all
 
 _ids = itertools.count(1)
 logger = logging.getLogger(__name__)
@@ -78,6 +81,7 @@ class StreamingConversation:
         self._open = False
         self._closing: asyncio.Task[None] | None = None
         self._pending: dict[str, Any] = {}  # settings for the next turn
+        self._retired: list[BaseSynthesizer] = []  # may still be speaking; closed at the end
         self._turns = TurnTaker(self.settings, lambda text: self.agent.is_complete(text))
         self._idle = IdleWatch(self._silence_lasts)
         speeches: asyncio.Queue[SpeechEvent] = asyncio.Queue(QUEUE_SIZE)
@@ -105,7 +109,7 @@ class StreamingConversation:
 
     def begin(self) -> None:
         """`start` for callers that cannot await; needs a running loop."""
-        if self._open or self.ended.is_set():
+        if self._open or self.end_reason:
             return
         self._open = True
         self.trace.start()
@@ -173,7 +177,7 @@ class StreamingConversation:
 
         Safe at any time and more than once; the trace keeps the first `reason`. 0 stops at once.
         """
-        await self._terminate(drain_seconds, reason)
+        await asyncio.shield(self._end(reason, drain_seconds))
 
     @property
     def is_human_speaking(self) -> bool:
@@ -228,7 +232,7 @@ class StreamingConversation:
         agent.settled = speaking.settled
         agent.on_answer = lambda answer: answer.list_in(live)
         answering.on_speech = lambda speech: speech.list_in(live)
-        answering.on_failure = self._apologise
+        answering.on_failure = self._answer_failed
         self._floor.on_interrupted = listening.interrupted
         listening.on_activity = self._user_active
         listening.provider = self.transcriber.provider or self.transcriber.name
@@ -278,11 +282,14 @@ class StreamingConversation:
             self._end("goodbye")
 
     def _speech_failed(self, speech: SpeechEvent) -> None:
-        if not speech.payload.is_apology:
-            self._apologise()
+        answer = speech.payload.answer
+        answer.cancel()  # nobody will hear the rest
+        self._answer_failed(answer)
 
-    def _apologise(self) -> None:
-        if self.settings.apology:
+    def _answer_failed(self, answer: AgentResponse) -> None:
+        if self.agent.answering == answer.turn:
+            self.agent.cancel_current_task()
+        if self.settings.apology and not answer.is_apology:
             response = GeneratedResponse(BaseMessage(self.settings.apology))
             self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
 
@@ -294,10 +301,12 @@ class StreamingConversation:
         else:
             self.say(self.settings.goodbye, ends_call=True)
 
-    def _end(self, reason: str) -> None:
-        """End the conversation from inside one of its own workers."""
+    def _end(self, reason: str, drain_seconds: float = 0.0) -> asyncio.Task[None]:
+        """Begin to end the conversation, once; a task of its own, so that a worker may ask."""
         if self._closing is None:
-            self._closing = spawn(self._terminate(0.0, reason), name="conversation ends")
+            self.end_reason = reason
+            self._closing = spawn(self._close(drain_seconds), name="conversation ends")
+        return self._closing
 
     def _apply_changes(self) -> None:
         if not self._pending:
@@ -306,6 +315,7 @@ class StreamingConversation:
         synthesizer = changes.pop("synthesizer", None)
         if synthesizer is not None:
             synthesizer.sampling_rate = self.output_device.sampling_rate
+            self._retired.append(self.synthesizer)
             self.synthesizer = self._answering.synthesizer = synthesizer
         self.settings = self.settings.changed(**changes)
         for part in (self._turns, self._floor, self.agent, self._answering, self._speaking):
@@ -321,35 +331,42 @@ class StreamingConversation:
             shown[role] = part.provider or type(part).__name__
         return shown
 
-    async def _terminate(self, drain_seconds: float, reason: str) -> None:
-        if self.ended.is_set() or not self._claim_end(reason):
-            await self.ended.wait()
-            return
+    async def _close(self, drain_seconds: float) -> None:
         self._open = False
         self._idle.stop()
         await self._drain(drain_seconds)
-        for worker in self._road():
-            await worker.terminate()
+        await self._close_all(self._road(), WORKERS_STOP_SECONDS)
         for event in tuple(self._floor.live):
             event.done()
-        for part in (self.synthesizer, self.output_device):
-            await self._within_bound(part.terminate)
-        self.trace.record(ConversationEnded(reason, turn=self.turn))
+        outside = (*self._retired, self.synthesizer, self.output_device)
+        await self._close_all(outside, CONNECTIONS_CLOSE_SECONDS)
+        self.trace.record(ConversationEnded(self.end_reason, turn=self.turn))
         self.ended.set()
-
-    def _claim_end(self, reason: str) -> bool:
-        first = not self.end_reason
-        if first:
-            self.end_reason = reason
-        return first
 
     async def _drain(self, seconds: float) -> None:
         until = clock.now() + seconds
         while self._floor.live and clock.now() < until and not self._speaking.held:
             await clock.sleep(min(self.settings.chunk_seconds, max(0.0, until - clock.now())))
 
-    async def _within_bound(self, close: Callable[[], Any]) -> None:
-        task = spawn(close(), name="closing")
-        await Ending([task])
-        if not task.done():
+    async def _close_all(self, parts: Iterable[Closable], seconds: float) -> None:
+        """Stop all, in their order and side by side, and wait for them within the bound."""
+        until = clock.now() + seconds
+        tasks = [spawn(_closed(part), name=f"closing {type(part).__name__}") for part in parts]
+        for task in tasks:
+            await Ending([task], seconds=max(0.0, until - clock.now()))
             task.cancel()
+
+
+class Closable(Protocol):
+    """A worker, a provider or a device."""
+
+    def terminate(self) -> Awaitable[None]:
+        """Stop and close what is open."""
+        ...
+
+
+async def _closed(part: Closable) -> None:
+    try:
+        await part.terminate()
+    except Exception as error:  # the conversation ends whatever its parts make of it
+        logger.error("%s did not close: %s", type(part).__name__, redacted(repr(error)))

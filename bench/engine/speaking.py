@@ -197,6 +197,8 @@ class SynthesisResultsWorker(InterruptibleWorker):
                     self._send(playback, piece.chunk)
                 if piece.is_last_chunk:
                     break
+        if playback.result.error is not None:
+            raise playback.result.error
         await self._play_out(playback, stop_event, seconds_per_chunk)
 
     async def _pace(self, utterance: Utterance, seconds_per_chunk: float) -> None:

@@ -44,12 +44,13 @@ class SynthesisResult:
 
     Exactly one chunk of `chunk_generator` has `is_last_chunk`. `get_message_up_to(seconds)` gives
     the words whose audio ended by then; `estimated` says that it goes by proportion, not by word
-    times.
+    times; `error`, known at the last chunk, why there is less of it than there should be.
     """
 
     chunk_generator: AsyncGenerator[ChunkResult, None]
     get_message_up_to: Callable[[float], str]
     estimated: bool = False
+    error: Exception | None = None
 
 
 class BaseSynthesizer:
@@ -133,6 +134,7 @@ class Speech:
         self.on_audio: Callable[[], None] | None = None  # the first audio of the first part
         self._first_seconds, self._stall_seconds = first_seconds, stall_seconds
         self._pumps: list[asyncio.Task[None]] = []
+        self._closed = False
         self._arrivals: asyncio.Queue[Part | None] = asyncio.Queue(PARTS_AHEAD)
         self.result = SynthesisResult(self._joined(), self.get_message_up_to)
 
@@ -157,9 +159,10 @@ class Speech:
 
     async def close(self) -> None:
         """Stop fetching; every provider stream is closed, in order."""
+        self._closed = True
         for pump in self._pumps:
             pump.cancel()
-            await Ending([pump])
+        await Ending(self._pumps)
 
     def get_message_up_to(self, seconds: float) -> str:
         """The words whose audio ended by `seconds` of the whole."""
@@ -170,7 +173,8 @@ class Speech:
             inside = seconds - part.start_sample / self.rate
             if inside < 0.0:
                 break
-            played_out = part.finished and inside * self.rate >= part.samples - 1e-3
+            whole = part.finished and part.error is None
+            played_out = whole and inside * self.rate >= part.samples - 1e-3
             heard.append(part.text if played_out else part.result.get_message_up_to(inside))
         return " ".join(text for text in heard if text)
 
@@ -182,8 +186,10 @@ class Speech:
         except TimeoutError:
             waited = round(clock.now() - began_at, 6)
             part.error = Stalled(provider or "synthesizer", "no audio within the deadline", waited)
-        except Exception as error:  # it is raised again where the part is played
+        except Exception as error:  # it is told where the part is played
             part.error = error
+        if self._closed:
+            return  # nobody reads the queue any more
         part.finished = True
         if self.on_part is not None:
             self.on_part(part)
@@ -223,7 +229,8 @@ class Speech:
                     yield ChunkResult(rest[:size], False)
                     rest = rest[size:]
             if part.error is not None:
-                raise part.error
+                self.result.error = part.error
+                break
         yield ChunkResult(rest, True)
 
 

@@ -61,6 +61,7 @@ class InterruptibleEvent(Generic[T]):
         self.interrupted = False
         self.turn = 0  # of the user's, that the work is about
         self.task: asyncio.Task[Any] | None = None
+        self.called_off: asyncio.Future[None] | None = None  # for whoever waits for the task
         self._flag: threading.Event | None = None
         self._listed_in: LiveEvents | None = None
 
@@ -80,9 +81,15 @@ class InterruptibleEvent(Generic[T]):
         self.interrupted = True
         if self._flag is not None:
             self._flag.set()
+        self.cancel()
+        return True
+
+    def cancel(self) -> None:
+        """Cancel the task that works on it, if any, interruptible or not."""
         if self.task is not None:
             self.task.cancel()
-        return True
+        if self.called_off is not None and not self.called_off.done():
+            self.called_off.set_result(None)
 
     def is_interrupted(self) -> bool:
         """Whether the work was called off."""
@@ -200,13 +207,19 @@ class InterruptibleWorker(BaseWorker):
 
     async def _own(self, event: InterruptibleEvent[Any]) -> None:
         task = event.task = spawn(self.process(event), name=f"{self.name} at work")
+        task.add_done_callback(self._worked)
+        called_off = event.called_off = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait([task])
+            await asyncio.wait([task, called_off], return_when=asyncio.FIRST_COMPLETED)
+            if not task.done():
+                await Ending([task])
         except asyncio.CancelledError:  # the worker is stopped, not the event
             task.cancel()
             await Ending([task])
             raise
         finally:
-            event.task = None
+            event.task = event.called_off = None
+
+    def _worked(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.failed(error)

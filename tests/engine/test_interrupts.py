@@ -486,7 +486,7 @@ def test_words_add_up_under_on_words():
         await clock.sleep(3.0)
 
     agent = ScriptedAgent([LINE, "All right."])
-    scene = play(script, agent=agent, barge_in="on-words(3)")
+    play(script, agent=agent, barge_in="on-words(3)")
     assert agent.asked[-1] == ("what about sunday", True)
 
 
