@@ -23,7 +23,7 @@ from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
-from bench.providers.handler import ROLES, VoiceHandler
+from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler
 from bench.speech.silero import SileroStream
 from bench.trace import Trace
 
@@ -158,7 +158,8 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
         elif name in of_conversation:
             changes[name] = _short(name, converted(of_conversation[name], asked, value))
         else:
-            raise ConfigError(f"unknown setting {asked}; known are: {', '.join(may_ask_for())}")
+            known = ", ".join(may_ask_for())
+            raise ConfigError(f"unknown setting {asked[:LONGEST_NAME]}; known are: {known}")
     if providers.get("words_per_minute") is not None:
         providers.setdefault("speed", None)
     elif providers.get("speed") is not None:

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import re
+import reprlib
 import secrets
 import types
 import typing
@@ -217,11 +218,13 @@ def converted(kind: Any, name: str, value: object) -> Any:
         return None
     if typing.get_origin(wanted) is tuple and isinstance(value, list | tuple):
         return tuple(converted(str, name, item) for item in cast("list[object]", value))
-    if wanted is float and type(value) is int:
-        return float(value)
-    if isinstance(wanted, type) and type(value) is wanted:
+    if wanted is float and type(value) in (int, float) and abs(cast("float", value)) < 1e9:
+        return float(cast("float", value))
+    if isinstance(wanted, type) and type(value) is wanted and wanted is not float:
         return value
-    shown = repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    shown = (
+        reprlib.repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    )
     shown = "nothing" if value is None else shown
     raise ConfigError(f"{name} is {shown}: want {_WANTED.get(wanted, 'a list of texts')}")
 

@@ -128,6 +128,8 @@ PROVIDERS = (
     ),
 )
 
+LONGEST_NAME = 100  # characters; no error quotes more of what somebody sent
+
 PREFIXES = ("sim:", "recorded:")
 """Families of providers that are announced, and that this version does not have."""
 
@@ -185,7 +187,7 @@ class VoiceHandler:
             ConfigError: it is known and cannot be used; the message says what is missing.
         """
         setting, usual, word = ROLES[role]
-        named = _named(agent_config or {}, setting) or usual
+        named = _named(agent_config or {}, setting)[:LONGEST_NAME] or usual
         rows = {row.key: row for row in self._providers if row.role == role}
         if named.startswith(PREFIXES):
             raise ConfigError(
