@@ -190,6 +190,8 @@ class Connection:
                 session.underrun(id, at_sample)
             case messages.Pong():
                 self._answers_pings = True
+            case messages.Say() if not self._meter.text():
+                self._complain("too_fast", "The voice has enough to say for now.")
             case messages.Start():
                 self._complain("late_start", "The conversation is on already; start comes first.")
             case _:

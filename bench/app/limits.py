@@ -29,6 +29,8 @@ class Limits:
     frames_burst: int = 2000  # … beyond so many at once
     messages_per_second: float = 100.0  # of JSON, sustained …
     messages_burst: int = 200  # … beyond so many at once
+    texts_per_second: float = 1.0  # of `say`, sustained …
+    texts_burst: int = 10  # … beyond so many at once
     errors_told: int = 50  # malformed messages answered, then the socket is closed
 
 
@@ -59,6 +61,7 @@ class Meter:
         self._audio = Bucket(rate * bytes_per_second, burst * bytes_per_second)
         self._frames = Bucket(limits.frames_per_second, limits.frames_burst)
         self._messages = Bucket(limits.messages_per_second, limits.messages_burst)
+        self._texts = Bucket(limits.texts_per_second, limits.texts_burst)
 
     def audio(self, frame: bytes) -> bool:
         """Whether this frame of audio may still come in."""
@@ -67,3 +70,7 @@ class Meter:
     def message(self) -> bool:
         """Whether another JSON message may still come in."""
         return self._messages.take(1)
+
+    def text(self) -> bool:
+        """Whether another text may be given to the voice."""
+        return self._texts.take(1)

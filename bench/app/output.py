@@ -146,10 +146,10 @@ class WebsocketOutputDevice(OutputDevice):
             return
         self.ledger.report_cleared(wire.utterance.id, position)
 
-    def find(self, wire_id: int) -> Utterance | None:
-        """The ledger's entry of an utterance that the socket calls `wire_id`."""
+    def locate(self, wire_id: int, samples: int) -> tuple[Utterance, int] | None:
+        """Where the ledger has a place that the client names; None for an unknown id."""
         wire = self._find(wire_id)
-        return wire.utterance if wire is not None else None
+        return (wire.utterance, wire.begins_at + samples) if wire is not None else None
 
     # Another socket
 

@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from bench import clock, events
+from bench import events
 from bench.app import messages
 from bench.app.limits import Limits
 from bench.app.messages import Down
 from bench.app.outbox import Outbox
 from bench.app.output import WebsocketOutputDevice
+from bench.app.patience import Patience
 from bench.app.recording import Recording
 from bench.app.telling import Teller
 from bench.app.turns_table import turns_csv
@@ -26,6 +27,7 @@ from bench.trace import Entry, Trace
 REPLACED = 4409
 GOODBYE = 1000
 END_SECONDS = 5.0
+PREBUFFER_SECONDS = 0.05  # what a client collects before it plays on
 ACTIVITY = (
     events.UserStartedSpeaking,
     events.TranscriptReceived,
@@ -35,11 +37,6 @@ ACTIVITY = (
     events.CutOff,
     events.Held,
 )
-WHY = {
-    "idle": "Nobody has said anything for {:.0f} minutes, so the conversation was ended.",
-    "session limit": "A conversation may last {:.0f} minutes, and this one has.",
-    "disconnected": "The client did not come back within {:.0f} minutes.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +97,14 @@ class Session:
         self.muted = False
         self.started = False
         self.over = False  # nothing more happens; trace and recording can still be read
-        self._limits = limits
         self.settings = dict(settings or {})  # all that was asked for, as it was asked
         self.recording = Recording(device.sampling_rate, limits.session_seconds) if record else None
         self._changes = changes
         self._on_over = on_over
         self._far: Far | None = None
         self._teller = Teller(lambda turn: figures(conversation.trace, turn))
-        self._began_at = self._active_at = clock.now()
-        self._detached_at: float | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self._patience = Patience(limits, lambda reason, told: self.end(reason, told=told))
+        self._ran_dry = (0, 0)  # utterance and sample, last time
         self._tasks: dict[str, asyncio.Task[Any]] = {}
         self._stop_listening = conversation.trace.listen(self._happened)
         if self.recording is not None:
@@ -130,10 +125,9 @@ class Session:
     async def start(self) -> None:
         """Begin the conversation; its limits count from here."""
         self.started = True
-        self._began_at = self._active_at = clock.now()
+        self._patience.begin()
         await self.conversation.start()
         self._tasks["life"] = spawn(self._live(), name=f"session {self.id}")
-        self._arm()
 
     def change(self, **settings: Any) -> None:
         """Change settings from the next turn on; a voice is a setting too.
@@ -168,20 +162,28 @@ class Session:
             self.recording.played()
 
     def underrun(self, wire_id: int, at_sample: int) -> None:
-        """The client's buffer ran dry inside an utterance."""
-        utterance = self.device.find(wire_id)
-        if utterance is not None and not utterance.closed.is_set():
-            turn = self.conversation.turn
-            self.trace.record(events.Underrun(utterance.id, at_sample, False, turn=turn))
+        """The client's buffer ran dry inside an utterance; not again before it was filled anew."""
+        found = self.device.locate(wire_id, at_sample)
+        if found is None:
+            return
+        utterance, at_sample = found
+        if utterance.closed.is_set() or at_sample > utterance.sent:
+            return
+        last_id, last_sample = self._ran_dry
+        if utterance.id == last_id and at_sample < last_sample + PREBUFFER_SECONDS * utterance.rate:
+            return
+        self._ran_dry = utterance.id, at_sample
+        turn = self.conversation.turn
+        self.trace.record(events.Underrun(utterance.id, at_sample, False, turn=turn))
 
     def attach(self, far: Far) -> None:
         """A client is here; an older one is told to go."""
         old, self._far = self._far, far
-        back = old is not None or self._detached_at is not None
+        back = old is not None or self._patience.alone
         if old is not None:
             old.close(REPLACED, "replaced by a newer socket")
             self._hold()
-        self._detached_at = None
+        self._patience.found_again()
         far.tell(messages.Ready(self.id, self.token, self.device.sampling_rate))
         self.device.attach(far.outbox)
         if back:
@@ -198,9 +200,8 @@ class Session:
         self.device.detach()
         if self.over or "end" in self._tasks:
             return
-        self._detached_at = clock.now()
+        self._patience.left_alone()
         self._hold()
-        self._arm()
 
     def end(self, reason: str, *, told: Down | None = None) -> None:
         """End the conversation; `told` is the client's last message before the goodbye."""
@@ -224,8 +225,7 @@ class Session:
     async def _live(self) -> None:
         await self.conversation.ended.wait()
         self.over = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._patience.stop()
         self._cancel("recovery")
         self._stop_listening()
         if self._far is not None:
@@ -240,18 +240,18 @@ class Session:
 
     def _happened(self, entry: Entry) -> None:
         if isinstance(entry.fact, ACTIVITY):
-            self._active_at = clock.now()
+            self._patience.active()
             if self.recording is not None:
                 self.recording.played()
         for message in self._teller.tell(entry.fact):
             if self._far is not None:
                 self._far.tell(message)
-        if self._detached_at is not None and not isinstance(entry.fact, events.Held):
+        if self._patience.alone and not isinstance(entry.fact, events.Held):
             # What was decided while nobody listens must not start the voice again.
             asyncio.get_running_loop().call_soon(self._stay_held)
 
     def _stay_held(self) -> None:
-        if self._detached_at is not None and not self.conversation.ended.is_set():
+        if self._patience.alone and not self.conversation.ended.is_set():
             self._hold()
 
     def _hold(self) -> None:
@@ -261,33 +261,3 @@ class Session:
     def _cancel(self, task: str) -> None:
         if task in self._tasks:
             self._tasks.pop(task).cancel()
-
-    def _arm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        due = min(at for at, _ in self._deadlines())
-        self._timer = asyncio.get_running_loop().call_at(due, self._look)
-
-    def _deadlines(self) -> list[tuple[float, str]]:
-        limits = self._limits
-        deadlines = [
-            (self._began_at + limits.session_seconds, "session limit"),
-            (self._active_at + limits.idle_seconds, "idle"),
-        ]
-        if self._detached_at is not None:
-            deadlines.append((self._detached_at + limits.reconnect_seconds, "disconnected"))
-        return deadlines
-
-    def _look(self) -> None:
-        due, reason = min(self._deadlines())
-        if clock.now() < due - 1e-6:
-            self._arm()
-            return
-        limits = self._limits
-        seconds = {
-            "idle": limits.idle_seconds,
-            "session limit": limits.session_seconds,
-            "disconnected": limits.reconnect_seconds,
-        }[reason]
-        code = reason.replace(" ", "_")
-        self.end(reason, told=messages.Error(code, WHY[reason].format(seconds / 60), fatal=True))

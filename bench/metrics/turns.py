@@ -102,8 +102,12 @@ def turns(trace: Trace) -> list[Turn]:
 
 def figures(trace: Trace, turn: int) -> dict[str, float | str | bool | None]:
     """The figures of one turn under plain names (`…_seconds`); none for a turn never committed."""
-    found = next((one for one in turns(trace) if one.turn == turn), None)
-    return flat(found) if found is not None else {}
+    entries = trace.entries
+    for i in range(len(entries) - 1, -1, -1):  # the newest turn is the one that is asked for
+        fact = entries[i].fact
+        if isinstance(fact, TurnCommitted) and fact.turn == turn:
+            return flat(_turn(entries, i, _notice_seconds(trace)))
+    return {}
 
 
 def flat(turn: Turn) -> dict[str, float | str | bool | None]:
@@ -187,9 +191,10 @@ def _end_of_speech(entries: Sequence[Entry], committed: int, lag: float) -> floa
 def _notice_seconds(trace: Trace) -> float:
     """Between the end of speech and the detector's notice: whole windows of silence."""
     settings: Mapping[str, object] = {}
-    for _, fact in trace:
+    for _, fact in reversed(trace.entries):
         if isinstance(fact, ConversationStarted | SettingsChanged):
             settings = fact.settings
+            break
     silence = settings.get("vad_end_seconds", END_SECONDS)
     seconds = silence if isinstance(silence, int | float) else END_SECONDS
     windows = math.ceil(round(seconds * SAMPLE_RATE) / WINDOW_SAMPLES)
