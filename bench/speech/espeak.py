@@ -57,7 +57,8 @@ VOICES = (
 class SpokenChunk:
     """One word's audio with the pause after it, and the word.
 
-    Positions count samples from the beginning of the utterance. `words` is empty only when nothing was spoken.
+    Positions count samples from the beginning of the utterance. `words` is empty only when nothing
+    was spoken.
     """
 
     pcm: bytes
@@ -65,10 +66,12 @@ class SpokenChunk:
 
 
 class Espeak:
-    """The engine, shared by everyone in the process; its worker starts with the first word to speak.
+    """The engine, shared by everyone in the process; its worker starts with the first word to
+    speak.
 
-    A worker speaks one piece of text at a time, some hundred times faster than it sounds, and the pieces of several
-    speakers take turns. A worker that dies fails what it was saying and is started anew by the next request.
+    A worker speaks one piece of text at a time, some hundred times faster than it sounds, and the
+    pieces of several speakers take turns. A worker that dies fails what it was saying and is
+    started anew by the next request.
 
     Args:
         processes: workers that may run side by side.
@@ -86,7 +89,9 @@ class Espeak:
         return VOICES
 
     async def start(self) -> None:
-        """Start the workers now, so that the first words do not wait for it. Raises `ConnectFailed`."""
+        """Start the workers now, so that the first words do not wait for it. Raises
+        `ConnectFailed`.
+        """
         for worker in self._workers:
             await worker.run(lambda channel: None)
 
@@ -102,8 +107,8 @@ class Espeak:
     ) -> AsyncIterator[SpokenChunk]:
         """Speak any text, word by word; closing the iterator stops the engine at its next 60 ms.
 
-        Nothing is read as markup. The audio ends exactly `end_pause_seconds` after its last audible sample; text
-        without anything to say yields nothing.
+        Nothing is read as markup. The audio ends exactly `end_pause_seconds` after its last audible
+        sample; text without anything to say yields nothing.
 
         Args:
             words_per_minute: 80 to 450.
@@ -155,7 +160,9 @@ class Espeak:
 
 
 class _Exchange:
-    """One piece of text at a worker. Its frames are taken off the worker at once, so nobody waits for a slow listener."""
+    """One piece of text at a worker. Its frames are taken off the worker at once, so nobody waits
+    for a slow listener.
+    """
 
     def __init__(self, worker: WorkerProcess, request: dict[str, Any]) -> None:
         self._worker = worker
@@ -167,7 +174,9 @@ class _Exchange:
         self._job.add_done_callback(lambda _: self._frames.put_nowait(None))
 
     async def next(self) -> Frame | None:
-        """The next frame with words or audio; None after the last. Raises what the worker failed with."""
+        """The next frame with words or audio; None after the last. Raises what the worker failed
+        with.
+        """
         frame = await self._frames.get()
         if frame is None:
             self._job.result()
@@ -209,7 +218,9 @@ def _check(voice: str, words_per_minute: int, pitch: int, sample_rate: int) -> N
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """The text cut behind sentences into pieces of at most 300 characters; a longer sentence at a space."""
+    """The text cut behind sentences into pieces of at most 300 characters; a longer sentence at a
+    space.
+    """
     piece = ""
     # espeak takes control characters as commands.
     for sentence in _SENTENCE.findall(_CONTROL.sub(" ", text)):

@@ -1,7 +1,7 @@
 """Text in, blocks of samples and word events out: espeak-ng's C interface.
 
-espeak-ng is GPL-3: only `espeak_worker`, a process of its own, imports this file. The library is one global engine
-and not safe between threads.
+espeak-ng is GPL-3: only `espeak_worker`, a process of its own, imports this file. The library is
+one global engine and not safe between threads.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from ctypes import POINTER, c_char_p, c_int, c_short, c_ubyte, c_uint, c_void_p
+from pathlib import Path
 from typing import Any, NamedTuple
 
 _SYNCHRONOUS = 2  # audio comes through the callback, on the calling thread
@@ -72,29 +73,46 @@ class Library:
         self._library = ctypes.CDLL(espeakng_loader.get_library_path())
         self._library.espeak_Info.restype = c_char_p
         self._library.espeak_ListVoices.restype = POINTER(POINTER(_Voice))
-        data = espeakng_loader.get_data_path().encode()
-        self.rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, 0, data, 0)
+        data = Path(espeakng_loader.get_data_path())
+        self.rate: int = self._library.espeak_Initialize(_SYNCHRONOUS, 0, str(data).encode(), 0)
         if self.rate <= 0:
             raise OSError(f"espeak-ng cannot be initialised (code {self.rate})")
         self._block: Block = lambda pcm, words: True
         self._failure: BaseException | None = None
         self._callback = _Callback(self._receive)
         self._library.espeak_SetSynthCallback(self._callback)
+        self._variants = {file.name for file in (data / "voices" / "!v").iterdir()}
+        self._voices = self._list_voices()
 
     def version(self) -> str:
         """The library's version."""
         return self._library.espeak_Info(None).decode().split()[0]
 
-    def languages(self) -> set[str]:
+    def languages(self) -> list[str]:
         """Names a voice can begin with (`en-us`), before any `+variant`."""
+        return sorted(self._voices)
+
+    def _list_voices(self) -> dict[str, bytes]:
         voices = self._library.espeak_ListVoices(None)
-        found: set[str] = set()
+        found: dict[str, bytes] = {}
         index = 0
         while voices[index]:
+            voice = voices[index].contents
             # The first byte of `languages` is a priority, then comes the name.
-            found.add(ctypes.string_at(voices[index].contents.languages + 1).decode())
+            language = ctypes.string_at(voice.languages + 1).decode().lower()
+            found.setdefault(language, voice.identifier)
             index += 1
         return found
+
+    def _select(self, voice: str) -> None:
+        language, _, variant = voice.partition("+")
+        identifier = self._voices.get(language.lower())
+        # The library itself takes an unknown variant in silence.
+        if identifier is None or (variant and variant not in self._variants):
+            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        name = identifier + (b"+" + variant.encode() if variant else b"")
+        if self._library.espeak_SetVoiceByName(name) != 0:
+            raise ValueError(f"espeak-ng cannot load its voice {voice!r}")
 
     def speak(self, text: str, voice: str, words_per_minute: int, pitch: int, block: Block) -> None:
         """Speak `text`, handing each block of about 60 ms to `block` until it says stop.
@@ -103,8 +121,7 @@ class Library:
             ValueError: no such voice.
         """
         library = self._library
-        if library.espeak_SetVoiceByName(voice.encode()) != 0:
-            raise ValueError(f"espeak-ng has no voice {voice!r}")
+        self._select(voice)
         library.espeak_SetParameter(_RATE, words_per_minute, 0)
         library.espeak_SetParameter(_PITCH, pitch, 0)
         self._block, self._failure = block, None

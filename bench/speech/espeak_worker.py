@@ -1,6 +1,7 @@
 """Requests to speak in, words and samples out: the process that holds espeak-ng.
 
-Run as `python -m bench.speech.espeak_worker` with a socket as standard input; see `frames` for what is said on it.
+Run as `python -m bench.speech.espeak_worker` with a socket as standard input; see `frames` for what
+is said on it.
 """
 
 from __future__ import annotations
@@ -66,7 +67,9 @@ class _Request:
         return self._cancelled or too_long
 
     def _cancel_came(self) -> bool:
-        """Whether the owner gave this request up; a cancel that came too late for another is dropped."""
+        """Whether the owner gave this request up; a cancel that came too late for another is
+        dropped.
+        """
         while select.select([self._channel], [], [], 0)[0]:
             frame = receive(self._channel)
             if (
@@ -88,8 +91,8 @@ def main() -> None:
     channel = socket.socket(fileno=0)
     try:
         library = Library()
-        languages = sorted(library.languages())
-        send(channel, Kind.READY, {"version": library.version(), "languages": languages})
+        ready = {"version": library.version(), "languages": library.languages()}
+        send(channel, Kind.READY, ready)
         while True:
             frame = receive(channel)
             if frame.kind == Kind.SPEAK:

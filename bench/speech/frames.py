@@ -1,7 +1,8 @@
 """Frames in, frames out: how a worker process and its owner speak over one socket pair.
 
-A frame is its payload's length (uint32, little-endian), a kind (uint8) and the payload, which is JSON or
-the bytes the kind says. A worker's socket is its standard input, so it ends when its owner does.
+A frame is its payload's length (uint32, little-endian), a kind (uint8) and the payload, which is
+JSON or the bytes the kind says. A worker's socket is its standard input, so it ends when its owner
+does.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Kind(enum.IntEnum):
     FEED = 19  # uint32 stream number, then PCM
     FINISH = 20  # uint32 stream number
     CLOSE = 21  # uint32 stream number
+    LEARN = 22  # JSON {"vocabulary", "lm", "dictionary"}
 
 
 class Frame(NamedTuple):

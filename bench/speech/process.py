@@ -1,8 +1,10 @@
-"""Jobs in, answers out: one owned child process around an engine that is not safe, or not welcome, in ours.
+"""Jobs in, answers out: one owned child process around an engine that is not safe, or not welcome,
+in ours.
 
-A job is a plain function over the child's socket. Jobs run one after another on a thread of the process's own, by
-`run_in_executor`: the event loop is never blocked, any loop may use the process, and a virtual clock stands still
-while a job runs. POSIX only (the child's socket is its standard input).
+A job is a plain function over the child's socket. Jobs run one after another on a thread of the
+process's own, by `run_in_executor`: the event loop is never blocked, any loop may use the process,
+and a virtual clock stands still while a job runs. POSIX only (the child's socket is its standard
+input).
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ class Channel:
         self._sending = threading.Lock()  # a cancel is sent while a job waits for an answer
 
     def send(self, kind: Kind, payload: bytes | object = b"") -> None:
-        """Write one frame. Raises `BrokenStream` when the child is gone, `Stalled` when it does not read."""
+        """Write one frame. Raises `BrokenStream` when the child is gone, `Stalled` when it does not
+        read.
+        """
         try:
             with self._sending:
                 send(self._connection, kind, payload)
@@ -48,7 +52,9 @@ class Channel:
             raise BrokenStream(self._name, "its process is gone") from None
 
     def receive(self) -> Frame:
-        """Read one frame. Raises `BrokenStream`, `Stalled`, or `ConfigError` when the child refused the request."""
+        """Read one frame. Raises `BrokenStream`, `Stalled`, or `ConfigError` when the child refused
+        the request.
+        """
         try:
             frame = receive(self._connection)
         except TimeoutError:
@@ -70,7 +76,8 @@ class Channel:
 
 
 class WorkerProcess:
-    """A child running `python -m module`, started by its first job and again by the first after its death.
+    """A child running `python -m module`, started by its first job and again by the first after its
+    death.
 
     Args:
         module: what the child runs; it must answer with a READY frame.
@@ -107,8 +114,9 @@ class WorkerProcess:
     def begin(self, job: Callable[[Channel], Answer]) -> asyncio.Future[Answer]:
         """Queue `job` on the child's thread; the future may be awaited or left alone.
 
-        Its errors: `ConnectFailed` when the child does not start, `BrokenStream` or `Stalled` when it died or
-        went quiet in this job (the next one starts it anew), `ConfigError` when it refused the request.
+        Its errors: `ConnectFailed` when the child does not start, `BrokenStream` or `Stalled` when
+        it died or went quiet in this job (the next one starts it anew), `ConfigError` when it
+        refused the request.
         """
         loop = asyncio.get_running_loop()
         self._count(1)
@@ -178,7 +186,7 @@ class WorkerProcess:
                 stdin=theirs,
                 stdout=subprocess.DEVNULL,
                 cwd=_SOURCE_ROOT,
-                start_new_session=True,  # Ctrl-C in the terminal is for us; the child ends when we hang up
+                start_new_session=True,  # Ctrl-C is for us; the child ends when we hang up
             )
         except OSError as error:
             ours.close()

@@ -1,8 +1,9 @@
 """Resampled speech and word events in, one stretch of samples per word out.
 
-A word is what stands between two spaces of the text, so the words joined by single spaces are the text again; a token
-that is not spoken ("—") belongs to the word before it, in front of the first to that one. A word begins where espeak
-says and ends with its last audible sample before the next begins. All positions are samples at the wanted rate.
+A word is what stands between two spaces of the text, so the words joined by single spaces are the
+text again; a token that is not spoken ("—") belongs to the word before it, in front of the first to
+that one. A word begins where espeak says and ends with its last audible sample before the next
+begins. All positions are samples at the wanted rate.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ Samples = NDArray[np.int16]
 
 
 class Stretch(NamedTuple):
-    """The audio up to the next word, and the one word in it: text, start, end. None when nothing is spoken."""
+    """The audio up to the next word, and the one word in it: text, start, end. None when nothing is
+    spoken.
+    """
 
     samples: Samples
     word: tuple[str, int, int] | None
