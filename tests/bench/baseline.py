@@ -105,6 +105,7 @@ class RawTalker:
             of_turn, of_clip, chunk = await self._speech.get()
             if of_turn != turn:
                 turn, anchor, sent = of_turn, clock.now(), 0
+                self.sink.begin(turn)
             await clock.sleep_until(anchor + (sent + 1) * FRAME_SECONDS - LEAD_SECONDS)
             if turn != self._turn:
                 continue

@@ -10,19 +10,18 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench import clock
 from tests.bench import clocks
 from tests.bench.baseline import RawTalker
 from tests.bench.figures import Figure, Progress, percentiles
 from tests.bench.talkers import EngineTalker, Talker
-from tests.bench.turn_latency import talk_into
-from tests.bench.workload import LIVE, QUESTION, Delays
+from tests.bench.workload import ANSWER_SECONDS, QUESTION, Microphone
 
 CONVERSATIONS = 100
 GOALS = {"p99": "<= 0.5"}
-QUIET_SECONDS = 0.25  # watched after each interrupt for frames that should not come
+WATCH_SECONDS = 0.05  # after each interrupt: two chunks could come by then
 
 
 @dataclass(slots=True)
@@ -36,65 +35,78 @@ class Silence:
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Requested interrupts, and a spoken "stop", on a dedicated core; then on the wall clock."""
     found: list[Figure] = []
-    rounds = 2 if quick else 5
+    rounds = 3 if quick else 10
     for key, name, on, spoken in (
         ("interrupt", "interrupt → silence", "core", False),
         ("interrupt.stop", "final “stop” → silence", "core", True),
         ("interrupt.wall", "interrupt → silence", "wall", False),
     ):
         progress(f"{CONVERSATIONS} conversations, {rounds} interrupts each, {on} clock")
+        if on == "wall":
+            rounds = min(rounds, 4)
         ours, raw = Silence(), Silence()
-        for turn in range(rounds):
-            clocks.run(scene(EngineTalker, ours, seed=turn, spoken=spoken), on)
-            clocks.run(scene(RawTalker, raw, seed=turn, spoken=False), on)
+        clocks.run(scene(EngineTalker, ours, rounds, spoken=spoken), on)
+        clocks.run(scene(RawTalker, raw, rounds, spoken=False), on)
         goals = GOALS if not spoken else None
         found += percentiles(key, name, ours.seconds, raw.seconds, clock=on, goals=goals)
-        leaks = Figure(f"{key}.leak", "frames after it", ours.leaked, "frames", on, goal="<= 0")
-        found.append(leaks)
+        note = f"{len(ours.seconds)} interrupts"
+        leaks = Figure(f"{key}.leak", "chunks after it", ours.leaked, "chunks", on, goal="<= 0")
+        found.append(replace(leaks, note=note))
     return found
 
 
 async def scene(
-    make: Callable[[Delays], Talker],
+    make: Callable[[], Talker],
     seen: Silence,
+    rounds: int,
     *,
-    seed: int,
     spoken: bool,
     conversations: int = CONVERSATIONS,
 ) -> None:
-    """All speak at once, each from an instant of its own, and each is interrupted once."""
-    draw = random.Random(seed)
-    talkers = [make(LIVE) for _ in range(conversations)]
+    """All speak, each from an instant of its own, are interrupted and asked again."""
+    draw = random.Random(conversations)
+    talkers = [make() for _ in range(conversations)]
+    microphones = [Microphone(talker) for talker in talkers]
     for talker in talkers:
         await talker.start()
-    microphones: list[asyncio.Task[None]] = []
     async with asyncio.TaskGroup() as all_of_them:
-        for talker in talkers:
-            plan = draw.uniform(0.0, 1.0), draw.uniform(0.1, 3.5)
-            all_of_them.create_task(one_interrupt(talker, plan, seen, microphones, spoken=spoken))
+        for talker, microphone in zip(talkers, microphones, strict=True):
+            wait_seconds = draw.uniform(0.0, ANSWER_SECONDS)
+            listens = [draw.uniform(0.1, ANSWER_SECONDS - 0.1) for _ in range(rounds)]
+            one = one_conversation(talker, microphone, wait_seconds, listens, seen, spoken=spoken)
+            all_of_them.create_task(one)
     for microphone in microphones:
-        microphone.cancel()
+        microphone.stop()
     for talker in talkers:
         await talker.stop()
 
 
-async def one_interrupt(
+async def one_conversation(
     talker: Talker,
-    plan: tuple[float, float],
+    microphone: Microphone,
+    wait_seconds: float,
+    listens: list[float],
     seen: Silence,
-    microphones: list[asyncio.Task[None]],
     *,
     spoken: bool,
 ) -> None:
-    """Ask after a while, listen for a while, interrupt, and see what still comes."""
-    wait_seconds, listen_seconds = plan
+    """Begin after a while; then ask, listen for a while, interrupt, and ask again."""
     await clock.sleep(wait_seconds)
-    microphones.append(asyncio.create_task(talk_into(talker)))
+    microphone.start()
+    for seconds in listens:
+        await one_interrupt(talker, seconds, seen, spoken=spoken)
+    seen.leaked += talker.sink.leaked
+
+
+async def one_interrupt(
+    talker: Talker, listen_seconds: float, seen: Silence, *, spoken: bool
+) -> None:
+    """Ask, listen for a while, interrupt, and see what still comes."""
     talker.sink.expect()
     talker.hear(QUESTION)
     await talker.sink.first.wait()
     due = talker.sink.first_at + listen_seconds
-    loop, over = asyncio.get_running_loop(), asyncio.Event()
+    over = asyncio.Event()
 
     def interrupt() -> None:
         if spoken:
@@ -103,8 +115,10 @@ async def one_interrupt(
             talker.interrupt()
         over.set()
 
-    loop.call_at(due, interrupt)
+    asyncio.get_running_loop().call_at(due, interrupt)
     await over.wait()
-    await clock.sleep(QUIET_SECONDS)
+    await clock.sleep(WATCH_SECONDS)
     seen.seconds.append(talker.sink.cleared_at - due)
-    seen.leaked += talker.sink.last_at > talker.sink.cleared_at
+    if spoken:  # it was answered
+        talker.interrupt()
+        await clock.sleep(WATCH_SECONDS)

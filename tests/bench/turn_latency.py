@@ -6,7 +6,6 @@ sentence, its synthesis call and its first chunk. Microphone frames go on all th
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections.abc import Callable
 
@@ -15,7 +14,7 @@ from tests.bench import clocks
 from tests.bench.baseline import RawTalker
 from tests.bench.figures import Figure, Progress, percentiles
 from tests.bench.talkers import EngineTalker, Talker
-from tests.bench.workload import ANSWER_SECONDS, FRAME, FRAME_SECONDS, QUESTION, Delays
+from tests.bench.workload import ANSWER_SECONDS, QUESTION, Delays, Microphone
 
 BLOCK = 25  # turns of one contestant before the other's
 GOALS = {"p50": "<= 0.8", "p99": "<= 2"}
@@ -60,9 +59,10 @@ async def measure(
     """One conversation's latencies in seconds, after one turn to warm up."""
     talker, draw = make(delays), random.Random(turns)
     await talker.start()
-    microphone = asyncio.create_task(talk_into(talker))
+    microphone = Microphone(talker)
+    microphone.start()
     latencies = [await one_turn(talker, play_seconds, draw) for _ in range(turns + 1)]
-    microphone.cancel()
+    microphone.stop()
     await talker.stop()
     return latencies[1:]
 
@@ -78,12 +78,3 @@ async def one_turn(talker: Talker, play_seconds: float, draw: random.Random) -> 
     talker.interrupt()
     await clock.sleep(draw.uniform(0.02, 0.05))
     return latency
-
-
-async def talk_into(talker: Talker) -> None:
-    """A microphone: a frame every 20 ms, for ever."""
-    began_at, frames = clock.now(), 0
-    while True:
-        talker.receive_audio(FRAME)
-        frames += 1
-        await clock.sleep_until(began_at + frames * FRAME_SECONDS)

@@ -12,6 +12,7 @@ from array import array
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 from bench import clock
 from bench.engine.agent import BaseAgent, GeneratedResponse
@@ -177,16 +178,18 @@ class ScriptedSynthesizer(BaseSynthesizer):
 class Sink(OutputDevice):
     """Takes chunks and notes when; plays nothing and reports nothing.
 
-    `first` is set by a turn's first chunk. `lateness` (seconds) of a chunk counts from its place in
-    an absolute schedule that begins with the first: `lead_seconds` ahead of the loudspeaker, but
-    not before a provider at `pace` can have made it.
+    `first` is set by a turn's first chunk; `leaked` counts chunks after `clear`. `lateness`
+    (seconds) of a chunk counts from its place in an absolute schedule that begins with the first:
+    `lead_seconds` ahead of the loudspeaker, but not before a provider at `pace` can have made it.
     """
 
     def __init__(self, *, pace: float = 0.0, lead_seconds: float = 0.2) -> None:
         super().__init__()
         self.chunks = 0
         self.first = asyncio.Event()
-        self.first_at = self.last_at = self.cleared_at = -1.0
+        self.first_at = self.cleared_at = -1.0
+        self.leaked = 0
+        self._silent = False
         self.lateness = array("f")
         self._made = FRAME_SECONDS / pace if pace else 0.0
         self._lead = lead_seconds - FRAME_SECONDS
@@ -198,7 +201,8 @@ class Sink(OutputDevice):
 
     def consume_nonblocking(self, chunk: bytes) -> None:
         """Note the instant."""
-        self.last_at = at = clock.now()
+        at = clock.now()
+        self.leaked += self._silent
         index = self.chunks
         self.chunks = index + 1
         if not index:
@@ -209,5 +213,45 @@ class Sink(OutputDevice):
         self.lateness.append(at - self.first_at - due)
 
     def clear(self) -> None:
-        """Silence, from this instant."""
+        """Silence, from this instant until the next utterance begins."""
         self.cleared_at = clock.now()
+        self._silent = True
+
+    def begin(self, utterance: object) -> None:
+        """Another answer."""
+        self._silent = False
+
+
+class Listener(Protocol):
+    """Whoever takes microphone frames."""
+
+    def receive_audio(self, frame: bytes) -> None:
+        """A frame."""
+        ...
+
+
+class Microphone:
+    """A frame every 20 ms, by absolute deadlines, at the price of a timer."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """The first frame is due in 20 ms."""
+        self._due = clock.now()
+        self._arm()
+
+    def stop(self) -> None:
+        """No frame comes any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _arm(self) -> None:
+        self._due += FRAME_SECONDS
+        self._timer = asyncio.get_running_loop().call_at(self._due, self._frame)
+
+    def _frame(self) -> None:
+        self._listener.receive_audio(FRAME)
+        self._arm()
