@@ -31,6 +31,7 @@ class Utterance:
         self.dropped = 0
         self.closed = asyncio.Event()
         self.complete = False  # nothing more will be sent
+        self.clearing = False  # the far end was told to throw the rest away
         self.reported: int | None = None  # samples, as told by the far end
         self._delay_seconds = delay_seconds
         self._anchor_at: float | None = None  # the sample `_anchor` starts to play at this instant
@@ -100,17 +101,15 @@ class Utterance:
             self.closed.set()
 
     def close(self, played: int | None = None) -> None:
-        """Nothing of it will sound any more; what was not played by now was dropped.
+        """Nothing of it will sound any more; what was not played by now was dropped, for good.
 
-        `played` is the far end's last word; without it the best knowledge stands. The first close
-        that brings a report is final.
+        `played` is the far end's last word; without it the best knowledge stands.
         """
-        if self.closed.is_set() and (played is None or not self.estimated):
+        if self.closed.is_set():
             return
         if played is not None:
-            self.reported = min(max(played, 0), self.sent)
-        heard = self.played
-        self.dropped = self.sent - heard
+            self.reported = min(max(played, self.reported or 0), self.sent)
+        self.dropped = self.sent - self.played
         self.closed.set()
 
     def _played_by_clock(self) -> int:
@@ -151,9 +150,12 @@ class PlayoutLedger:
                 self.on_report(entry)
 
     def report_cleared(self, utterance: int, played: int) -> None:
-        """The far end emptied its buffer after `played` samples; an unknown id is ignored."""
+        """The far end emptied its buffer after `played` samples; an unknown id is ignored.
+
+        One that was not told to has only said what it played.
+        """
         if (entry := self.find(utterance)) is not None:
-            entry.close(played)
+            (entry.close if entry.clearing else entry.report)(played)
 
 
 class OutputDevice:

@@ -147,6 +147,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
             return False
         playback.over = playback.cut_off = True
         utterance = playback.utterance
+        utterance.clearing = True
         self.device.clear()
         self.release()
         awaited = self.device.reports and utterance.sent > 0 and not utterance.closed.is_set()
