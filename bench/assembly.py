@@ -8,8 +8,10 @@ decide what a session may cost, so they are set in `talkbench.yaml` or the envir
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import functools
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
@@ -23,8 +25,10 @@ from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
+from bench.providers.front_desk import SLOTS, TEMPLATES
 from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler
 from bench.speech.silero import SileroStream
+from bench.speech.sphinx import build_vocabulary
 from bench.trace import Trace
 
 Settings = Config[ConversationSettings]
@@ -63,15 +67,34 @@ def settings() -> Settings:
     return config.load(ConversationSettings)
 
 
-def warm_up(base: Settings) -> None:
-    """Load what every conversation needs, so that the first one does not wait for it.
-
-    Raises:
-        ConfigError: one of the providers that are set cannot be used.
-    """
+def check(base: Settings) -> None:
+    """Raise `ConfigError` when one of the providers that are set cannot be used as things are."""
     for role in ROLES:
         VoiceHandler(base.keys).choose(role, _agent_config(base.providers))
+
+
+async def warm_up(base: Settings) -> None:
+    """Load and start what every conversation needs, so that the first one does not wait for it.
+
+    Raises:
+        ConfigError, ConnectFailed: an engine is not there or does not start.
+    """
     SileroStream()
+    chosen = base.providers
+    if "embedded" not in (chosen.transcriberProvider, chosen.voiceProvider):
+        return
+    from bench.providers import embedded  # only those who use it pay for it
+
+    words, wide = None, chosen.transcriber_mode == "open"
+    if chosen.transcriberProvider == chosen.llmProvider == "embedded" and not wide:
+        words = await asyncio.to_thread(build_vocabulary, TEMPLATES, SLOTS)
+    await embedded.warm_up(words, open_speech=wide)
+
+
+def cool_down() -> None:
+    """End the engines that run in processes of their own; the next use starts them anew."""
+    if embedded := sys.modules.get("bench.providers.embedded"):
+        embedded.close_engines()
 
 
 def assemble(

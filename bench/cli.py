@@ -93,7 +93,7 @@ def _app_parser(commands: Any) -> None:
 
 def _app(asked: argparse.Namespace) -> int:
     settings = _chosen(asked, assembly.settings())
-    assembly.warm_up(settings)
+    assembly.check(settings)
     from bench.app import serve  # the web libraries: a second that other commands do not pay
 
     token = None
@@ -118,7 +118,10 @@ def _app(asked: argparse.Namespace) -> int:
 
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("bench").setLevel(logging.INFO)
-    serve.serve(app, listener, ready)
+    try:
+        serve.serve(app, listener, lambda: assembly.warm_up(settings), ready)
+    finally:
+        assembly.cool_down()
     return 0
 
 
@@ -209,7 +212,10 @@ def _settings() -> Iterator[Finding]:
 
 
 def _engines() -> Iterator[Finding]:
-    return iter(clock.run(_engines_at_work()))
+    try:
+        yield from clock.run(_engines_at_work())
+    finally:
+        assembly.cool_down()
 
 
 async def _engines_at_work() -> list[Finding]:

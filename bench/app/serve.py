@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
 from typing import Any
 
@@ -78,8 +78,17 @@ def build(settings: assembly.Settings) -> FastAPI:
     return mount_page(app, settings)
 
 
-def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[], None]) -> None:
-    """Serve until interrupted; `on_ready` is called once, when the first client may come."""
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    prepare: Callable[[], Awaitable[None]],
+    on_ready: Callable[[], None],
+) -> None:
+    """Serve until interrupted.
+
+    `prepare` runs first, on the loop that serves; `on_ready` is called when the first client may
+    come. What either raises ends the server.
+    """
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -88,15 +97,21 @@ def serve(app: FastAPI, listener: socket.socket, on_ready: Callable[[], None]) -
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     with listener, contextlib.suppress(KeyboardInterrupt):
-        clock.run(_Server(config, on_ready).serve([listener]))
+        clock.run(_Server(config, prepare, on_ready).serve([listener]))
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        prepare: Callable[[], Awaitable[None]],
+        on_ready: Callable[[], None],
+    ) -> None:
         super().__init__(config)
-        self._on_ready = on_ready
+        self._prepare, self._on_ready = prepare, on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._prepare()
         await super().startup(sockets)
         if self.started:
             # What was made so far stays: looking through it again and again costs tens of ms each.
