@@ -48,7 +48,7 @@ class Sentences:
 
     def __init__(self) -> None:
         self._text = ""
-        self._scanned = 0
+        self._scanned: int = 0
 
     def feed(self, text: str) -> list[str]:
         """The sentences that `text` completes."""

@@ -61,8 +61,6 @@ class TranscriptionsWorker(BaseWorker):
             turn=self._next_turn,
         )
         self.record(received)
-        if not item.message.strip() and not item.ends_turn:
-            return
         if item.is_final and item.message.strip():
             self._confidence.append(item.confidence)
             self._words.extend(item.words)
@@ -73,6 +71,7 @@ class TranscriptionsWorker(BaseWorker):
             self.floor.bot(),
             final=item.is_final,
             ends_turn=item.ends_turn,
+            confidence=item.confidence,
             playing=self.floor.words_around(),
         )
         self._act(decision, item.message)

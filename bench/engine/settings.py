@@ -30,6 +30,7 @@ class ConversationSettings:
     final_wait_seconds: float = 1.0  # for the final of words known only as a partial
     no_new_words_seconds: float = 3.0  # ends a turn although there is sound all the time
 
+    interrupt_confidence: float = 0.3  # below it, words do not interrupt
     interrupt_voiced_seconds: float = 0.6  # of voiced sound without words
     resume_seconds: float = 0.8  # after the sound ended without words
     cleared_wait_seconds: float = 0.25  # for the client's answer to `clear`

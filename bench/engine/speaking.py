@@ -28,6 +28,7 @@ from bench.events import (
 )
 
 REPORT_GRACE_SECONDS = 1.0  # for the far end's last report, after the clock says it was played
+ECHO_TAIL_SECONDS = 1.5  # so late may an echo be written down
 ECHO_WINDOW_WORDS = (14, 4)  # behind and ahead of the loudspeaker's position
 
 
@@ -172,7 +173,9 @@ class SynthesisResultsWorker(InterruptibleWorker):
     def words_around(self) -> list[str]:
         """The bot's words around the loudspeaker's position, for telling its echo."""
         playback = self.playback
-        if playback is None or playback.over or not playback.started:
+        if playback is None or not playback.started:
+            return []
+        if playback.over and clock.now() > playback.utterance.ends_at + ECHO_TAIL_SECONDS:
             return []
         behind, ahead = ECHO_WINDOW_WORDS
         heard, words = len(words_of(playback.heard())), words_of(playback.message.text)

@@ -72,6 +72,7 @@ class TurnTaker:
         self._held_at: float | None = None
         self._echo_db: float | None = None
         self._onset_db = 0.0
+        self._overlaps = True  # the sound may have begun while the bot was busy
         self._short_sounds = 0  # in a row that ended as soon as the bot was held
 
     @property
@@ -90,7 +91,7 @@ class TurnTaker:
     def speech_started(self, at: float, bot: Bot, level_db: float = 0.0) -> Decision:
         """The user's sound began."""
         self.speaking, self._ended_at, self._resume_at = True, None, None
-        self._onset_db = level_db
+        self._onset_db, self._overlaps = level_db, bot is not Bot.IDLE
         policy = self.settings.barge_in
         if bot is Bot.IDLE or policy == "never":
             return WAIT
@@ -125,14 +126,20 @@ class TurnTaker:
         *,
         final: bool,
         ends_turn: bool | None = None,
+        confidence: float = 1.0,
         playing: Sequence[str] = (),
     ) -> Decision:
-        """Words arrived; `playing` are the bot's own around the loudspeaker's position."""
-        if is_echo(text, playing) and self._may_be_echo(text):
+        """Words arrived, or none after all; `playing` are the bot's own around the loudspeaker."""
+        if not words_of(text) and not (final and ends_turn):
+            self._partial = "" if final else self._partial
+            return WAIT
+        if (bot is not Bot.IDLE or self._overlaps) and self._may_be_echo(text, playing):
             return self._own_echo(bot, final=final)
         if bot is Bot.IDLE:
             self._collect(text, at, final=final, ends_turn=ends_turn)
             return WAIT
+        if confidence < self.settings.interrupt_confidence:
+            return Decision(Act.IGNORE, "unclear") if final else WAIT
         return self._while_busy(text, at, bot, final=final, ends_turn=ends_turn)
 
     def elapsed(self, at: float, bot: Bot) -> Decision:
@@ -178,9 +185,11 @@ class TurnTaker:
             return Decision(Act.RESUME, "backchannel", text)
         return Decision(Act.IGNORE, "backchannel", text)
 
-    def _may_be_echo(self, text: str) -> bool:
+    def _may_be_echo(self, text: str, playing: Sequence[str]) -> bool:
         """One word in common is chance, unless the bot is known to be heard; and who speaks louder
         than the known echo is the user."""
+        if not is_echo(text, playing):
+            return False
         if self._echo_db is None:
             return len(words_of(text)) > 1
         return self._onset_db <= self._echo_db + ECHO_MARGIN_DB
@@ -253,4 +262,5 @@ class TurnTaker:
         self._partial = ""
         self._ended_at = None
         self._provider_ended = False
+        self._overlaps = True
         return Decision(Act.REPLY, reason, text)

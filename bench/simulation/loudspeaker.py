@@ -75,7 +75,7 @@ class Loudspeaker(OutputDevice):
         if self._fresh:
             self._fresh = False
             self._since = clock.now() + self._prebuffer_seconds
-            self._report_later()
+            self._report_later(self._prebuffer_seconds)
 
     def end(self, utterance: Utterance) -> None:
         """No chunk of the utterance follows."""
@@ -125,11 +125,11 @@ class Loudspeaker(OutputDevice):
         self._taken += samples
         self._since += samples / self.sampling_rate
 
-    def _report_later(self) -> None:
+    def _report_later(self, seconds: float) -> None:
         if not self.reports or self._utterance is None:
             return
         self._disarm()
-        self._timer = asyncio.get_running_loop().call_later(self._report_seconds, self._report)
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._report)
 
     def _report(self) -> None:
         self._timer = None
@@ -137,7 +137,7 @@ class Loudspeaker(OutputDevice):
         assert self._utterance is not None
         self._tell(self.ledger.report_played, self._utterance.id, self._taken)
         if self._buffer or not self._complete:
-            self._report_later()
+            self._report_later(self._report_seconds)
 
     def _tell(self, report: Callable[[int, int], None], utterance: int, samples: int) -> None:
         if not self._report_delay_seconds:

@@ -597,7 +597,6 @@ def test_the_bots_own_words_resume_it():
     assert len(scene.agent.asked) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="echo is only known while the bot is heard")
 def test_an_echo_that_is_written_down_after_the_bot_has_finished_is_nobodys_turn():
     async def script(scene: Scene) -> None:
         await scene.ask(then_seconds=len(LINE.split()) * 0.25 + 0.4)
