@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from copy import deepcopy
 from typing import Any, NamedTuple
@@ -18,6 +19,9 @@ __all__ = ["SLOTS", "TEMPLATES", "WORDS_PER_SECOND", "FrontDeskAgent"]
 
 WORDS_PER_SECOND = 30.0  # about what a language model in the cloud writes
 LONGEST_CATCH_UP_WORDS = 30  # an answer of more is a story: whoever went on does not want it
+
+
+_REMARK = re.compile(r"\([^)]*\)")  # a transcriber's own, as in "(unclear)": nobody said it
 
 
 class _Heard(NamedTuple):
@@ -50,7 +54,7 @@ class FrontDeskAgent(BaseAgent):
 
     def is_complete(self, text: str) -> bool:
         """Whether the front desk could act on these words as they stand."""
-        return self._desk.is_complete(text)
+        return self._desk.is_complete(_words(text))
 
     async def generate_response(
         self, human_input: str, is_interrupt: bool, conversation_id: str
@@ -71,7 +75,7 @@ class FrontDeskAgent(BaseAgent):
             heard = self._heard()
             self._before = deepcopy(self._desk), heard
             self._caught_up = ""
-            reply = self._desk.reply(human_input, **heard._asdict())
+            reply = self._desk.reply(_words(human_input), **heard._asdict())
         else:
             reply = self._reply_to_all(unanswered)
         self._said, self._asked = reply.text, self.transcript.last(Sender.HUMAN)
@@ -81,7 +85,7 @@ class FrontDeskAgent(BaseAgent):
         """The user went on before a word of the answer was heard: go back, and take it all in."""
         before, heard = self._before
         self._desk = deepcopy(before)
-        *earlier, newest = self._requests(said)
+        *earlier, newest = self._requests([words for text in said if (words := _words(text))])
         answers: list[str] = []
         for text in earlier:
             answer = self._desk.reply(text, **heard._asdict()).text
@@ -101,7 +105,7 @@ class FrontDeskAgent(BaseAgent):
                 requests[-1] += f" {text}"
             else:
                 requests.append(text)
-        return requests
+        return requests or [""]
 
     def _heard(self) -> _Heard:
         """What became of the last answer, which may have been followed by other messages."""
@@ -116,3 +120,7 @@ class FrontDeskAgent(BaseAgent):
                 text = message.text.removeprefix(self._caught_up).strip()
                 return _Heard(message.interrupted, text or None)
         return _Heard(True, None)
+
+
+def _words(text: str) -> str:
+    return _REMARK.sub(" ", text).strip()

@@ -132,3 +132,12 @@ def test_an_idle_prompt_is_not_taken_for_its_own_answer():
     said = bot_said(conversation)
     assert said[2] == "Are you still there?"
     assert said[3].startswith("Rosa, who opened it, found the clock at a market")
+
+
+def test_what_was_unclear_is_nobody_s_name():
+    conversation = talk((0, "book a table for two on Friday at seven"), (5, "(unclear)"))
+    assert bot_said(conversation)[1].startswith("Sorry, I did not understand.")
+    conversation = talk((0, "(unclear)"), (0.01, "is there parking"))
+    assert "parking" in bot_said(conversation)[0]
+    conversation = talk((0, "(unclear)"), (0.01, "(unclear)"))
+    assert bot_said(conversation)[0].startswith("Sorry, I did not understand.")
