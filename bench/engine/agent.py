@@ -77,10 +77,15 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
     ) -> None:
         super().__init__(payload, payload.is_interruptible)
         self.turn = turn
-        self.first = first or self
+        self._first = first
         self.is_last = is_last
         self.failed = failed
         self.is_apology = is_apology
+
+    @property
+    def first(self) -> AgentResponse:
+        """The piece that stands for the whole answer."""
+        return self._first or self
 
     @property
     def message(self) -> BaseMessage:
@@ -89,7 +94,7 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
 
     def is_interrupted(self) -> bool:
         """Whether the answer was called off."""
-        return self.first.interrupted
+        return (self._first or self).interrupted
 
 
 class BaseAgent(InterruptibleWorker):
@@ -193,8 +198,8 @@ class _Answer:
         self._ends_call = item.ends_call
 
     async def add(self, response: GeneratedResponse) -> None:
-        if not response.is_interruptible:
-            self._item.is_interruptible = False
+        if self._first is None:  # the first piece stands for the whole answer
+            self._item.is_interruptible = response.is_interruptible
         if response.message.text:
             self._pieces += 1
         if response.usage:
@@ -236,4 +241,8 @@ class _Answer:
                 agent.record(FirstToken(agent.provider or agent.name, turn=turn))
             if agent.on_answer is not None:
                 agent.on_answer(piece)
-        await agent.output_queue.put(piece)
+        try:
+            await agent.output_queue.put(piece)
+        except asyncio.CancelledError:
+            piece.done()  # it never went on its way
+            raise

@@ -183,6 +183,8 @@ class _Speaking:
             await self._read()
             if self.spoken.ends_call and not self.announced:
                 await self._say(self.worker.settings.goodbye)
+            if self.spoken.ends_call and not self.announced and not self.failed:
+                await self._announce()  # nothing to say: the call ends all the same
         except Exception as error:  # what was handed over is still heard
             self.worker.failed(error)
             self.failed = True

@@ -279,7 +279,8 @@ class StreamingConversation:
 
     def _was_played(self, speech: SpeechEvent) -> None:
         if speech.payload.ends_call:
-            self._end("goodbye")
+            nudged = self._idle.times > len(self.settings.idle_prompts)
+            self._end("idle" if nudged else "goodbye")
 
     def _speech_failed(self, speech: SpeechEvent) -> None:
         answer = speech.payload.answer
@@ -293,13 +294,21 @@ class StreamingConversation:
             response = GeneratedResponse(BaseMessage(self.settings.apology))
             self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
 
-    def _silence_lasts(self, times: int) -> None:
+    def _silence_lasts(self, times: int) -> bool:
+        """Break the silence; False when there is none."""
+        self._idle.restart(self.settings.idle_seconds)
         if self.bot() is not Bot.IDLE or self._floor.live or self._turns.text:
-            self._idle.restart(self.settings.idle_seconds)
-        elif times <= len(self.settings.idle_prompts):
-            self.say(self.settings.idle_prompts[times - 1])
-        else:
+            return False
+        if self.is_human_speaking:
+            return False
+        prompts = self.settings.idle_prompts
+        if times <= len(prompts):
+            self.say(prompts[times - 1])
+        elif times == len(prompts) + 1:
             self.say(self.settings.goodbye, ends_call=True)
+        else:
+            self._end("idle")  # not even the goodbye could be said
+        return True
 
     def _end(self, reason: str, drain_seconds: float = 0.0) -> asyncio.Task[None]:
         """Begin to end the conversation, once; a task of its own, so that a worker may ask."""

@@ -12,18 +12,19 @@ class IdleWatch:
     """Calls `on_idle(times)` after so much silence; `times` counts from 1 since the user's last
     sound.
 
-    Restarting is cheap: it moves the deadline and leaves the timer to find out.
+    `on_idle` returns whether it was silent after all: only then it counts. Restarting is cheap: it
+    moves the deadline and leaves the timer to find out.
     """
 
-    def __init__(self, on_idle: Callable[[int], None]) -> None:
+    def __init__(self, on_idle: Callable[[int], bool]) -> None:
+        self.times = 0  # that the silence was broken since the user's last sound
         self._on_idle = on_idle
         self._until: float | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._times = 0
 
     def user_spoke(self) -> None:
         """The count of nudges begins anew."""
-        self._times = 0
+        self.times = 0
 
     def restart(self, seconds: float | None) -> None:
         """Count the silence from now on, or not at all (None)."""
@@ -31,6 +32,9 @@ class IdleWatch:
             self._until = None
             return
         self._until = clock.now() + seconds
+        if self._timer is not None and self._timer.when() > self._until:
+            self._timer.cancel()
+            self._timer = None
         if self._timer is None:
             self._arm(self._until)
 
@@ -52,5 +56,5 @@ class IdleWatch:
             self._arm(self._until)
             return
         self._until = None
-        self._times += 1
-        self._on_idle(self._times)
+        if self._on_idle(self.times + 1):
+            self.times += 1

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
-from bench.engine.worker import QUEUE_SIZE, BaseWorker
+from bench.engine.worker import QUEUE_SIZE, BaseWorker, Ending
 from bench.events import AudioDropped, Word
 
 __all__ = ["BaseTranscriber", "Transcription", "Word"]
@@ -63,7 +63,7 @@ class BaseTranscriber(BaseWorker):
         queue = self.input_queue
         if queue.full():
             self._drop(queue.get_nowait())
-        elif self._dropped:
+        elif self._dropped and queue.empty():  # it has caught up
             self._tell_dropped()
         queue.put_nowait(chunk)
 
@@ -78,6 +78,12 @@ class BaseTranscriber(BaseWorker):
     def create_silent_chunk(self, n: int) -> bytes:
         """`n` bytes of silence."""
         return bytes(n)
+
+    def terminate(self) -> Ending:
+        """Stop; what was dropped and not told yet is told now."""
+        if self._dropped:
+            self._tell_dropped()
+        return super().terminate()
 
     async def audio(self) -> AsyncIterator[bytes]:
         """The chunks as they come, for a sender to drain."""
