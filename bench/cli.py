@@ -42,7 +42,11 @@ ENGINE_SECONDS = 30.0  # for an engine to start on a machine that is busy
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `talkbench`; returns the exit code. Usage errors leave through SystemExit(2)."""
-    asked = _parser().parse_args(arguments)
+    parser = _parser()
+    asked, rest = parser.parse_known_args(arguments)
+    if rest and asked.run is not _bench:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    asked.rest = rest
     try:
         return asked.run(asked)
     except TalkbenchError as error:
@@ -66,8 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     states.set_defaults(run=_providers)
     doctor = commands.add_parser("doctor", help="look whether everything here works")
     doctor.set_defaults(run=_doctor)
-    figures = commands.add_parser("bench", help="our own figures, beside a bare-asyncio baseline")
-    figures.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on as they are")
+    figures = commands.add_parser(
+        "bench", add_help=False, help="our own figures, beside a bare-asyncio baseline"
+    )
     figures.set_defaults(run=_bench)
     return parser
 
@@ -283,5 +288,5 @@ def _bench(asked: argparse.Namespace) -> int:
         told = "the figures need the source tree: run `make bench` in a checkout of Talkbench"
         print(f"talkbench: {told}", file=sys.stderr)
         return 2
-    command = [sys.executable, "-m", "tests.bench", *asked.arguments]
+    command = [sys.executable, "-m", "tests.bench", *asked.rest]
     return subprocess.run(command, cwd=home, check=False).returncode

@@ -32,7 +32,9 @@ def test_its_version(capsys: pytest.CaptureFixture[str]):
     assert capsys.readouterr().out.startswith("talkbench 0.")
 
 
-@pytest.mark.parametrize("asked", [[], ["sing"], ["app", "--port", "many"], ["providers", "x"]])
+@pytest.mark.parametrize(
+    "asked", [[], ["sing"], ["app", "--port", "many"], ["providers", "x"], ["doctor", "--quick"]]
+)
 def test_what_is_asked_wrongly_is_told_on_one_line(
     asked: list[str], capsys: pytest.CaptureFixture[str]
 ):
@@ -97,6 +99,11 @@ def test_the_figures_need_the_source_tree(
     monkeypatch.setattr(cli.bench, "__file__", str(tmp_path / "bench" / "__init__.py"))
     assert cli.main(["bench"]) == 2
     assert "need the source tree: run `make bench`" in capsys.readouterr().err
+
+
+def test_what_follows_bench_is_for_the_figures(capfd: pytest.CaptureFixture[str]):
+    assert cli.main(["bench", "--help"]) == 0
+    assert "--quick" in capfd.readouterr().out
 
 
 @pytest.mark.parametrize(
