@@ -23,7 +23,8 @@ def start(
     *arguments: str | Path, python: str = sys.executable, **environment: str
 ) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [python, "-X", "dev", "-W", "error", *map(str, arguments)],
+        # -P: beside the probe lies tests/bench, which is not the package.
+        [python, "-P", "-X", "dev", "-W", "error", *map(str, arguments)],
         env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
