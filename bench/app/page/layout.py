@@ -10,6 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from bench.app.page import words
+from bench.app.page.bars import STAGE_NAMES, legend
 from bench.app.page.controls import (
     Control,
     answering_controls,
@@ -63,14 +64,14 @@ def build(handlers: Handlers) -> gr.Blocks:
             with gr.Tab("Conversation"):
                 chat = _conversation()
             with gr.Tab("Latency"):
-                latency = gr.HTML(NOTHING, elem_id="latency")
+                latency = gr.HTML(NOTHING, apply_default_css=False, elem_id="latency")
             with gr.Tab("Settings"):
                 controls = _settings(handlers, strip)
             with gr.Tab("Export"):
                 _exports(handlers)
         said = [chat, latency]
-        strip.turn(handlers.turn, None, said, **QUIETLY)
-        strip.over(handlers.over, None, said, **QUIETLY)
+        strip.turn(handlers.turn, None, said, trigger_mode="always_last", **QUIETLY)
+        strip.over(handlers.over, None, said, trigger_mode="always_last", **QUIETLY)
         page.load(
             handlers.load([control for control, _ in controls]),
             strip,
@@ -107,6 +108,7 @@ def _conversation() -> gr.Chatbot:
                 layout="bubble",
                 elem_id="chat",
             )
+            gr.HTML(legend(STAGE_NAMES), elem_classes="tb-words")
         with gr.Column(scale=1, min_width=260):
             gr.HTML(words.SAY, elem_classes="tb-words")
             gr.HTML(words.UNDERSTANDS, elem_classes="tb-words")
@@ -116,7 +118,7 @@ def _conversation() -> gr.Chatbot:
 def _settings(handlers: Handlers, strip: gr.HTML) -> list[tuple[Control, Component]]:
     made: list[tuple[Control, Component]] = []
     values = defaults(handlers.base, {})
-    told = gr.HTML("", elem_id="settings-told", elem_classes="tb-words")
+    told = gr.HTML(words.WHEN, elem_id="settings-told", elem_classes="tb-words")
 
     def place(controls: Sequence[Control]) -> None:
         made.extend((control, control.make(shown(control, values))) for control in controls)
@@ -136,7 +138,7 @@ def _settings(handlers: Handlers, strip: gr.HTML) -> list[tuple[Control, Compone
             place(answering_controls())
             gr.HTML(f"<p>{words.ECHO_NOTE}</p>", elem_classes="tb-words")
     with gr.Accordion("All providers", open=False):
-        gr.HTML(providers_table(handlers.states), elem_classes="tb-words")
+        gr.HTML(providers_table(handlers.states), apply_default_css=False)
     for control, component in made:
         component.change(  # pyright: ignore[reportAttributeAccessIssue]
             handlers.change(control),

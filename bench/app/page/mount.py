@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 import gradio as gr
@@ -49,14 +50,19 @@ def mount_page(
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     )
-    return gr.mount_gradio_app(
+    page = build(handlers)
+    gr.mount_gradio_app(
         app,
-        build(handlers),
+        page,
         path=PATH,
         theme=theme,
-        css_paths=STATIC / "page.css",
+        # As `css` Gradio would put every rule below its own container.
+        head=f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>",
         footer_links=[],
         run_history=False,
         mcp_server=False,
         show_error=True,
     )
+    # Gradio sums up all its events with pandas after each one, and holds the interpreter meanwhile.
+    page._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
+    return app

@@ -42,6 +42,10 @@ ECHO_NOTE = (
     "then</b>, only with the Interrupt button or Escape."
 )
 
+WHEN = (
+    "<p>A change applies from the next turn; who listens and who answers, from the next "
+    "conversation.</p>"
+)
 NEXT_TURN = "Applies from the next turn."
 NEXT_CALL = "Applies from the next conversation: press Stop, then Start."
 NOTHING_TO_EXPORT = "There is nothing to export yet: have a conversation first."
