@@ -1,4 +1,4 @@
-"""Other people's servers and clients in, unmodified: they do not notice that the network is ours."""
+"""Other people's servers and clients in, unmodified: they do not notice whose network it is."""
 
 import asyncio
 import gc
