@@ -204,8 +204,13 @@ class _Answer:
             self._pieces += 1
         if response.usage:
             self._usage.update(response.usage)
-        self._ends_call = self._ends_call or response.ends_call
-        await self._put(response)
+        if response.ends_call:
+            self._ends_call = True
+        piece, queue = self._piece(response), self._agent.output_queue
+        if queue.full():
+            await self._put(piece)
+        else:
+            queue.put_nowait(piece)
 
     async def close(self, *, failed: bool = False) -> None:
         if not failed:
@@ -215,7 +220,7 @@ class _Answer:
             )
             agent.record(fact)
         end = GeneratedResponse(BaseMessage(""), ends_call=self._ends_call)
-        await self._put(end, is_last=True, failed=failed)
+        await self._put(self._piece(end, is_last=True, failed=failed))
 
     def abandon(self) -> None:
         """Called off: what was said so far stands, unless the answer is called off too."""
@@ -228,21 +233,22 @@ class _Answer:
             end = GeneratedResponse(BaseMessage(""))
             queue.put_nowait(AgentResponse(end, turn=first.turn, first=first, is_last=True))
 
-    async def _put(
+    def _piece(
         self, response: GeneratedResponse, *, is_last: bool = False, failed: bool = False
-    ) -> None:
-        agent, turn = self._agent, self._item.turn
-        piece = AgentResponse(
-            response, turn=turn, first=self._first, is_last=is_last, failed=failed
-        )
-        if self._first is None:
+    ) -> AgentResponse:
+        agent, turn, first = self._agent, self._item.turn, self._first
+        piece = AgentResponse(response, turn=turn, first=first, is_last=is_last, failed=failed)
+        if first is None:
             self._first = piece
             if not failed and response.message.text:
                 agent.record(FirstToken(agent.provider or agent.name, turn=turn))
             if agent.on_answer is not None:
                 agent.on_answer(piece)
+        return piece
+
+    async def _put(self, piece: AgentResponse) -> None:
         try:
-            await agent.output_queue.put(piece)
+            await self._agent.output_queue.put(piece)
         except asyncio.CancelledError:
             piece.done()  # it never went on its way
             raise

@@ -33,6 +33,7 @@ from bench.events import (
 
 ENDS = ".!?…"
 CLOSERS = "\"'”’)]"
+PASSES_TO_PLAY = 2  # of the loop, from a speech's announcement to its first sample
 LONGEST_STOP = 4  # characters: a full stop, closers, a space
 _STOP = re.compile(f"[{ENDS}][{re.escape(CLOSERS)}]{{0,2}}\\s")
 ABBREVIATIONS = frozenset("mr mrs ms dr st vs e.g i.e etc approx dept prof sr jr".split())
@@ -172,7 +173,7 @@ class _Speaking:
         self.sentences = Sentences()
         self.message = BaseMessage("")
         self.spoken = Spoken(
-            self.message, self.speech.result, first, first.turn, is_apology=first.is_apology
+            self.message, self.speech.joined(), first, first.turn, is_apology=first.is_apology
         )
         self.announced = self.failed = False
 
@@ -221,9 +222,10 @@ class _Speaking:
             self.failed = True
             return
         self.message.text = f"{self.message.text} {sentence}".lstrip()
+        self.spoken.result.estimated |= result.estimated
+        await self.speech.add(sentence, result, self.provider)
         if not self.announced:
             await self._announce()
-        await self.speech.add(sentence, result, self.provider)
 
     async def _create(self, message: BaseMessage) -> SynthesisResult | None:
         began_at, worker = clock.now(), self.worker
@@ -245,6 +247,8 @@ class _Speaking:
         if self.worker.on_speech is not None:
             self.worker.on_speech(event)
         await self.worker.output_queue.put(event)
+        for _ in range(PASSES_TO_PLAY):
+            await clock.sleep(0)  # who plays goes before who reads on
 
     def _audio_began(self) -> None:
         self.worker.record(FirstAudio(self.provider, turn=self.first.turn))

@@ -335,6 +335,8 @@ class StreamingConversation:
 
     def _shown_settings(self) -> dict[str, Any]:
         shown: dict[str, Any] = dataclasses.asdict(self.settings)
+        for name in ("idle_prompts", "end_phrases"):
+            shown[name] = list(shown[name])  # as they come back from a written trace
         for role in ("transcriber", "agent", "synthesizer"):
             part = getattr(self, role)
             shown[role] = part.provider or type(part).__name__

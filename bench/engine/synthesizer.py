@@ -17,7 +17,8 @@ from bench.events import Word
 
 PART_CHUNKS = 512  # chunks of one part that may wait to be played: 10 s at 20 ms
 SEAM_SECONDS = 0.1  # measured on each side of a join
-COURTESY_SECONDS = 0.16  # of a part's audio, fetched piece by piece between other work
+COURTESY_SECONDS = 0.16  # of a part's audio, fetched piece by piece between other work …
+COURTESY_PIECES = 8  # … and from then on so many at a time
 PARTS_AHEAD = 2  # sentences synthesised ahead of the one that plays
 
 JoinListener = Callable[[int, bytes, bytes], None]  # at sample, PCM before, PCM after
@@ -121,8 +122,9 @@ class Speech:
     """Several synthesis calls joined, sample by sample, into one `SynthesisResult`.
 
     Parts are fetched while an earlier one plays, `PARTS_AHEAD` at most. `rate` is in Hz,
-    `chunk_size` in bytes. `add` and `end` are called by the one who makes sentences; `result` is
-    for the one who plays.
+    `chunk_size` in bytes. `add` and `end` are called by the one who makes sentences; `joined` gives
+    the result, once, to the one who plays, and keeps no hold of it: no cycle waits for the
+    collector when a turn is over.
     """
 
     def __init__(self, rate: int, chunk_size: int, *, first_seconds: float, stall_seconds: float):
@@ -136,7 +138,6 @@ class Speech:
         self._pumps: list[asyncio.Task[None]] = []
         self._closed = False
         self._arrivals: asyncio.Queue[Part | None] = asyncio.Queue(PARTS_AHEAD)
-        self.result = SynthesisResult(self._joined(), self.get_message_up_to)
 
     @property
     def text(self) -> str:
@@ -147,7 +148,6 @@ class Speech:
         """Append a part; waits while enough parts are ahead of the one that plays."""
         part = Part(text, result)
         self.parts.append(part)
-        self.result.estimated = self.result.estimated or result.estimated
         self._pumps.append(spawn(self._pump(part, provider), name="Speech pump"))
         await self._arrivals.put(part)
 
@@ -163,6 +163,17 @@ class Speech:
         for pump in self._pumps:
             pump.cancel()
         await Ending(self._pumps)
+        self._pumps.clear()
+        self.on_audio = self.on_part = None
+
+    def joined(self) -> SynthesisResult:
+        """The whole: all parts in their order, without a seam."""
+
+        def fail(error: Exception) -> None:
+            result.error = error
+
+        result = SynthesisResult(self._joined(fail), self.get_message_up_to)
+        return result
 
     def get_message_up_to(self, seconds: float) -> str:
         """The words whose audio ended by `seconds` of the whole."""
@@ -196,7 +207,7 @@ class Speech:
         await part.chunks.put(None)
 
     async def _fetch(self, part: Part, chunks: AsyncGenerator[ChunkResult, None]) -> None:
-        queue, courtesy = part.chunks, COURTESY_SECONDS * self.rate
+        queue, courtesy, pieces = part.chunks, COURTESY_SECONDS * self.rate, 0
         async with Patience(self._first_seconds) as patience:
             async for piece in chunks:
                 if piece.chunk:
@@ -206,13 +217,14 @@ class Speech:
                         patience.suspend()  # we are the slow ones now
                     await queue.put(piece.chunk)
                     part.samples += len(piece.chunk) // SAMPLE_WIDTH
-                    if part.samples < courtesy:
-                        await clock.sleep(0)  # who plays it goes first
+                    pieces += 1
+                    if part.samples < courtesy or pieces % COURTESY_PIECES == 0:
+                        await clock.sleep(0)  # who plays goes first, here and elsewhere
                 if piece.is_last_chunk:
                     return
                 patience.extend(self._stall_seconds)
 
-    async def _joined(self) -> AsyncGenerator[ChunkResult, None]:
+    async def _joined(self, fail: Callable[[Exception], None]) -> AsyncGenerator[ChunkResult, None]:
         rest, size, sample = b"", self.chunk_size, 0
         seam = _Seam(self)
         while (part := await self._arrivals.get()) is not None:
@@ -229,7 +241,7 @@ class Speech:
                     yield ChunkResult(rest[:size], False)
                     rest = rest[size:]
             if part.error is not None:
-                self.result.error = part.error
+                fail(part.error)
                 break
         yield ChunkResult(rest, True)
 

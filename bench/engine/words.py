@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 
+_WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 ECHO_SHARE = 0.6  # of the words heard that must be the bot's own
 
 STOP_WORDS = frozenset("stop wait cancel quiet enough pause".split())
@@ -21,8 +24,7 @@ TRAILING_WORDS = frozenset(
 
 def words_of(text: str) -> list[str]:
     """The words, lower case, punctuation gone; an apostrophe inside a word stays."""
-    cleaned = "".join(c if c.isalnum() or c in "'’" else " " for c in text.lower())
-    return [word for word in (w.strip("'’").replace("’", "'") for w in cleaned.split()) if word]
+    return _WORD.findall(text.lower().replace("’", "'"))
 
 
 def is_backchannel(text: str) -> bool:
@@ -72,4 +74,9 @@ def trails_off(text: str) -> bool:
 def ends_the_call(text: str, phrases: Sequence[str]) -> bool:
     """Whether the user's words hold one of the phrases that end a call."""
     spoken = f" {' '.join(words_of(text))} "
-    return any(f" {' '.join(words_of(phrase))} " in spoken for phrase in phrases)
+    return any(_spaced(phrase) in spoken for phrase in phrases)
+
+
+@lru_cache(maxsize=64)
+def _spaced(phrase: str) -> str:
+    return f" {' '.join(words_of(phrase))} "

@@ -389,7 +389,7 @@ def test_joined_speech_has_exactly_one_last_chunk(seconds: float, says_last: boo
         speech = Speech(16_000, 640, first_seconds=8, stall_seconds=3)
         for _ in range(parts):
             await speech.add("words", SynthesisResult(chunks(), lambda seconds: ""))
-        pieces, _ = await asyncio.gather(_collect(speech), speech.end())
+        pieces, _ = await asyncio.gather(_collect(speech.joined()), speech.end())
         return pieces
 
     pieces = clock.run(main(), virtual=True)
@@ -398,8 +398,8 @@ def test_joined_speech_has_exactly_one_last_chunk(seconds: float, says_last: boo
     assert b"".join(piece.chunk for piece in pieces) == pcm * parts
 
 
-async def _collect(speech: Speech) -> list[ChunkResult]:
-    return [piece async for piece in speech.result.chunk_generator]
+async def _collect(result: SynthesisResult) -> list[ChunkResult]:
+    return [piece async for piece in result.chunk_generator]
 
 
 def test_failed_speech_has_exactly_one_last_chunk_too():
@@ -410,8 +410,9 @@ def test_failed_speech_has_exactly_one_last_chunk_too():
     async def main() -> list[ChunkResult]:
         speech = Speech(16_000, 640, first_seconds=8, stall_seconds=3)
         await speech.add("some words", SynthesisResult(chunks(), lambda seconds: "some"))
-        pieces = await _collect(speech)
-        assert str(speech.result.error) == "gone"
+        result = speech.joined()
+        pieces = await _collect(result)
+        assert str(result.error) == "gone"
         assert speech.get_message_up_to(10.0) == "some"
         return pieces
 
