@@ -33,7 +33,7 @@ class Trace:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
         self._origin: float | None = None
-        self._listeners: list[Callable[[Entry], None]] = []
+        self._listeners: tuple[Callable[[Entry], None], ...] = ()  # one may stop while it is told
 
     def start(self) -> None:
         """Make this instant second zero; a second call changes nothing."""
@@ -53,8 +53,12 @@ class Trace:
 
     def listen(self, listener: Callable[[Entry], None]) -> Callable[[], None]:
         """Call `listener` with every entry from now on; returns the function that stops it."""
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        self._listeners = (*self._listeners, listener)
+
+        def stop() -> None:
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
+
+        return stop
 
     def of(self, kind: type[F]) -> list[F]:
         """The facts of one kind, in order."""
@@ -90,14 +94,18 @@ class Trace:
         for number, line in enumerate(lines, 1):
             try:
                 trace.entries.append(entry_from_dict(json.loads(line)))
-            except (KeyError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise ValueError(f"line {number} of the trace is not a fact: {error}") from error
         return trace
 
 
 def entry_to_dict(entry: Entry) -> dict[str, Any]:
-    """A plain dictionary of an entry: `at`, `kind` and the fact's fields."""
-    return {"at": entry.at, "kind": type(entry.fact).__name__} | dataclasses.asdict(entry.fact)
+    """A plain dictionary of an entry: `at`, `kind` (the fact's class) and the fact's fields; a
+    failure's own kind is `error` there."""
+    fields = dataclasses.asdict(entry.fact)
+    if "kind" in fields:
+        fields["error"] = fields.pop("kind")
+    return {"at": entry.at, "kind": type(entry.fact).__name__} | fields
 
 
 def entry_to_json(entry: Entry) -> str:
@@ -105,12 +113,14 @@ def entry_to_json(entry: Entry) -> str:
     fields = entry_to_dict(entry)
     fields["at"] = "\0"
     line = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return line.replace('"\\u0000"', f"{entry.at:.6f}", 1)
+    return line.replace('"at":"\\u0000"', f'"at":{entry.at:.6f}', 1)
 
 
 def entry_from_dict(fields: dict[str, Any]) -> Entry:
     """The inverse of `entry_to_dict`."""
     at, kind = fields.pop("at"), KINDS[fields.pop("kind")]
+    if "error" in fields:
+        fields["kind"] = fields.pop("error")
     if "words" in fields:
         fields["words"] = tuple(events.Word(**word) for word in fields["words"])
     return Entry(at, kind(**fields))
