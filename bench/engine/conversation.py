@@ -166,7 +166,8 @@ class StreamingConversation:
             ConfigError: an unknown setting or an impossible value; nothing is changed then.
         """
         named = {key: value for key, value in settings.items() if key != "synthesizer"}
-        self.settings.changed(**named)
+        waiting = {key: value for key, value in self._pending.items() if key != "synthesizer"}
+        self.settings.changed(**(waiting | named))
         self._pending.update(settings)
         if self.bot() is Bot.IDLE:
             self._apply_changes()

@@ -57,11 +57,17 @@ class ConversationSettings:
         _one_of("echo", self.echo, ECHO_MODES)
         barge_in_words(self.barge_in)
         for field in fields(self):
-            value = getattr(self, field.name)
-            if field.name.endswith("_seconds") and value is not None and not 0 <= value <= 3600:
-                raise ConfigError(f"{field.name} is {value!r}: want 0 to 3600 seconds")
-        if not 0.005 <= self.chunk_seconds <= 0.2:
-            raise ConfigError(f"chunk_seconds is {self.chunk_seconds!r}: want 0.005 to 0.2")
+            name, value = field.name, getattr(self, field.name)
+            if name.endswith("_seconds") and (value is not None or name != "idle_seconds"):
+                _within(name, value, 0, 3600, " seconds")
+        for name in ("vad_threshold", "vad_end_threshold", "interrupt_confidence"):
+            _within(name, getattr(self, name), 0, 1)
+        _within("chunk_seconds", self.chunk_seconds, 0.005, 0.2)
+        if self.lead_seconds < self.chunk_seconds:  # the loudspeaker would run dry at every chunk
+            want = f"at least chunk_seconds, {self.chunk_seconds}"
+            raise ConfigError(f"lead_seconds is {self.lead_seconds!r}: want {want}")
+        if self.vad_start_windows < 1:
+            raise ConfigError(f"vad_start_windows is {self.vad_start_windows!r}: want 1 or more")
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -95,6 +101,11 @@ def barge_in_words(policy: str) -> int | None:
     raise ConfigError(
         f"barge_in is {policy!r}: want hold-then-decide, on-words(n), on-vad or never"
     )
+
+
+def _within(name: str, value: object, low: float, high: float, unit: str = "") -> None:
+    if not isinstance(value, int | float) or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r}: want {low} to {high}{unit}")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
