@@ -29,7 +29,7 @@ from bench.events import (
 
 REPORT_GRACE_SECONDS = 1.0  # for the far end's last report, after the clock says it was played
 ECHO_TAIL_SECONDS = 1.5  # so late may an echo be written down
-ECHO_WINDOW_WORDS = (14, 4)  # behind and ahead of the loudspeaker's position
+ECHO_WINDOW_WORDS = (80, 4)  # behind and ahead of the loudspeaker's position
 
 
 class SynthesisResultsWorker(InterruptibleWorker):

@@ -138,6 +138,8 @@ class TurnTaker:
         if bot is Bot.IDLE:
             self._collect(text, at, final=final, ends_turn=ends_turn)
             return WAIT
+        if not final and len(words_of(text)) == 1 and is_echo(text, playing):
+            return WAIT  # the final will tell whose word it is
         if confidence < self.settings.interrupt_confidence:
             return Decision(Act.IGNORE, "unclear") if final else WAIT
         return self._while_busy(text, at, bot, final=final, ends_turn=ends_turn)
@@ -186,12 +188,12 @@ class TurnTaker:
         return Decision(Act.IGNORE, "backchannel", text)
 
     def _may_be_echo(self, text: str, playing: Sequence[str]) -> bool:
-        """One word in common is chance, unless the bot is known to be heard; and who speaks louder
-        than the known echo is the user."""
+        """Who speaks louder than the known echo is the user. While no echo is known, one word in
+        common is chance, unless its sound broke off as soon as the bot was held."""
         if not is_echo(text, playing):
             return False
         if self._echo_db is None:
-            return len(words_of(text)) > 1
+            return len(words_of(text)) > 1 or self._short_sounds > 0
         return self._onset_db <= self._echo_db + ECHO_MARGIN_DB
 
     def _own_echo(self, bot: Bot, *, final: bool) -> Decision:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
-ECHO_SHARE = 0.6  # of the words heard that must be the bot's own
+ECHO_SHARE = 0.6  # of the words heard that must be the bot's own …
+ECHO_REACH_WORDS = 8  # … and twice their number and so many more lie in their reach
 
 STOP_WORDS = frozenset("stop wait cancel quiet enough pause".split())
 STOP_PHRASES = ("hold on", "hang on", "shut up", "be quiet", "one moment", "excuse me")
@@ -45,12 +46,14 @@ def has_stop_word(text: str) -> bool:
 def is_echo(text: str, playing: Sequence[str]) -> bool:
     """Whether most of these words are the bot's own, in their order.
 
-    `playing` are the words around the loudspeaker's position.
+    `playing` are the bot's last words up to a few beyond the loudspeaker's position; only so many
+    of them count as an echo of this length can go back.
     """
     heard = words_of(text)
-    if not heard or not playing:
+    near = playing[-(2 * len(heard) + ECHO_REACH_WORDS) :]
+    if not heard or not near:
         return False
-    return _common_in_order(heard, playing) >= ECHO_SHARE * len(heard)
+    return _common_in_order(heard, near) >= ECHO_SHARE * len(heard)
 
 
 def _common_in_order(a: Sequence[str], b: Sequence[str]) -> int:
