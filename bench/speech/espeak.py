@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import re
 import struct
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,7 +104,7 @@ class Espeak:
         pitch: int = 50,
         sample_rate: int = 16_000,
         end_pause_seconds: float = 0.2,
-    ) -> AsyncIterator[SpokenChunk]:
+    ) -> AsyncGenerator[SpokenChunk, None]:
         """Speak any text, word by word; closing the iterator stops the engine at its next 60 ms.
 
         Nothing is read as markup. The audio ends exactly `end_pause_seconds` after its last audible
@@ -145,7 +145,9 @@ class Espeak:
         for worker in self._workers:
             worker.close()
 
-    async def _say(self, request: dict[str, Any]) -> AsyncIterator[tuple[bytes, list[_Spoken]]]:
+    async def _say(
+        self, request: dict[str, Any]
+    ) -> AsyncGenerator[tuple[bytes, list[_Spoken]], None]:
         exchange = _Exchange(min(self._workers, key=lambda worker: worker.jobs), request)
         words: list[_Spoken] = []
         try:

@@ -54,7 +54,7 @@ _Callback = ctypes.CFUNCTYPE(c_int, POINTER(c_short), c_int, POINTER(_Event))
 
 
 class WordEvent(NamedTuple):
-    """A word begins: `position` is a character offset in the text, `sample` counts from its first."""
+    """A word begins: at which character of the text, at which sample of its audio."""
 
     position: int
     sample: int

@@ -27,7 +27,7 @@ EVERYDAY = (
 """What anybody may say in between, in every vocabulary."""
 
 # Share of each order that goes to the one below it.
-_TO_BIGRAM, _TO_UNIGRAM, _TO_ANY_WORD = 0.3, 0.3, 0.3
+_TO_BIGRAM, _TO_UNIGRAM, _TO_ANY_WORD = 0.1, 0.3, 0.3
 _EVERYDAY_WEIGHT = 0.5  # of a template
 
 _PART = re.compile(r"\{(?P<slot>\w+)\}|\[(?P<maybe>[^\[\]]*)\]|(?P<text>[^{}\[\]]+)|(?P<stray>.)")
@@ -93,7 +93,7 @@ def _choices(template: str, slots: Mapping[str, Sequence[str]]) -> list[Sequence
 
 
 def _spread(number: int, total: int) -> int:
-    """A walk through 0…total-1 in steps of the golden section, which leaves no neighbourhood out."""
+    """A walk through 0…total-1 in steps of the golden section: no neighbourhood is left out."""
     step = round(total * 0.6180339887) or 1
     while math.gcd(step, total) != 1:
         step += 1
@@ -138,13 +138,7 @@ def arpa(sentences: Mapping[tuple[str, ...], float]) -> str:
 
     With a fixed share `s` going down, the back-off weight of every seen context is `s` itself.
     """
-    counts: list[dict[tuple[str, ...], float]] = [defaultdict(float) for _ in range(3)]
-    for sentence, weight in sentences.items():
-        padded = ("<s>", *sentence, "</s>")
-        for order in range(3):
-            for start in range(len(padded) - order):
-                counts[order][padded[start : start + order + 1]] += weight
-    uni, bi, tri = counts
+    uni, bi, tri = counts = _gram_counts(sentences)
     heads = _context_counts(bi), _context_counts(tri)
     known = len(uni) - 1  # all but <s>, which is never predicted
     spoken = sum(weight for gram, weight in uni.items() if gram != ("<s>",))
@@ -169,6 +163,18 @@ def arpa(sentences: Mapping[tuple[str, ...], float]) -> str:
     lines += ["", "\\3-grams:"]
     lines += [_line(math.log10(three(gram)), gram, None) for gram in sorted(tri)]
     return "\n".join([*lines, "", "\\end\\", ""])
+
+
+def _gram_counts(
+    sentences: Mapping[tuple[str, ...], float],
+) -> list[dict[tuple[str, ...], float]]:
+    counts: list[dict[tuple[str, ...], float]] = [defaultdict(float) for _ in range(3)]
+    for sentence, weight in sentences.items():
+        padded = ("<s>", *sentence, "</s>")
+        for order in range(3):
+            for start in range(len(padded) - order):
+                counts[order][padded[start : start + order + 1]] += weight
+    return counts
 
 
 def _context_counts(grams: Mapping[tuple[str, ...], float]) -> dict[tuple[str, ...], float]:

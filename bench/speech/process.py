@@ -23,9 +23,8 @@ from typing import Any, TypeVar
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, Stalled
 from bench.speech.frames import Frame, Kind, receive, send
 
-_SOURCE_ROOT = (
-    Path(__file__).resolve().parents[2]
-)  # where `python -m bench.speech.…` finds this package
+# Where `python -m bench.speech.…` finds this package.
+_SOURCE_ROOT = Path(__file__).resolve().parents[2]
 _HANG_UP_SECONDS = 1.0
 
 Answer = TypeVar("Answer")
@@ -183,7 +182,7 @@ class WorkerProcess:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd=_SOURCE_ROOT,
                 start_new_session=True,  # Ctrl-C is for us; the child ends when we hang up

@@ -21,7 +21,7 @@ _SOUNDS = {
     "um": ("AH M", "ER M"),
 }
 
-# Spelling to sound, longest first at each place: good enough for a name, not a phonology of English.
+# Spelling to sound, longest first at each place: enough for a name, not a phonology of English.
 _RULES = {
     "tion": "SH AH N", "sion": "ZH AH N", "ture": "CH ER", "ough": "AO", "eigh": "EY", "augh": "AO",
     "igh": "AY", "tch": "CH", "dge": "JH", "sch": "SH", "eau": "OW", "ous": "AH S", "qu": "K W",
@@ -48,7 +48,7 @@ _TENS = "_ _ twenty thirty forty fifty sixty seventy eighty ninety".split()
 
 
 def spoken_number(digits: str) -> str:
-    """Digits as words: up to 9999 as a number, longer ones or with a leading zero digit by digit."""
+    """Digits as words: up to 9999 as a number, longer or with a leading zero digit by digit."""
     if len(digits) > 4 or (len(digits) > 1 and digits[0] == "0"):
         return " ".join(_ONES[int(digit)] for digit in digits)
     number = int(digits)
@@ -63,7 +63,7 @@ def spoken_number(digits: str) -> str:
 
 
 def by_rules(word: str) -> str:
-    """Phones guessed from spelling: the longest rule at each place, a long vowel before a silent e."""
+    """Phones guessed from spelling: the longest rule fits first, a silent e makes a vowel long."""
     letters = re.sub(r"[^a-z]", "", word.lower())
     if match := _SILENT_E.match(letters):
         ending = _RULES[match["consonant"]]

@@ -79,4 +79,4 @@ class SileroStream:
         output, self._state = self._session.run(
             None, {"input": self._input, "state": self._state, "sr": self._rate}
         )
-        return float(output[0, 0])
+        return float(np.asarray(output)[0, 0])

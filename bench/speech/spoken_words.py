@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-QUIET = 64  # |sample| up to here is silence (-54 dBFS): espeak's pauses are digital zero, its sounds far above
+QUIET = 64  # |sample| up to here is silence (-54 dBFS): espeak's own pauses are digital zero
 
 Samples = NDArray[np.int16]
 
@@ -51,7 +51,7 @@ class WordCutter:
         self.position = 0
 
     def begin(self, offset: int, sample: int) -> None:
-        """The word around character `offset` begins at `sample`, which is not before what was fed."""
+        """The word around character `offset` begins at `sample`, not before what was fed."""
         token = bisect_right(self._starts, offset) - 1
         if token > self._newest or self._newest < 0:
             self._newest = max(token, 0)
