@@ -36,11 +36,12 @@ def _cost(ask: Callable[[], float], times: int = 500) -> float:
 class CoreLoop(asyncio.SelectorEventLoop):
     """An event loop on a core of its own: where it would sleep, its clock jumps.
 
-    `slept` is the sum of those jumps, less what asking for the time has cost.
+    `jumped` is the sum of those jumps in seconds; `slept` the same, less what asking for the time
+    has cost.
     """
 
     def __init__(self) -> None:
-        self.slept = 0.0
+        self.slept = self.jumped = 0.0
         self._each = max(0.0, cost_of_asking())
         super().__init__(_CoreSelector(self))
 
@@ -61,7 +62,14 @@ class _CoreSelector(selectors.DefaultSelector):
         if timeout is None:
             return super().select(None)
         self._loop.slept += max(0.0, timeout)
+        self._loop.jumped += max(0.0, timeout)
         return ready
+
+
+def busy_seconds() -> float:
+    """CPU that this thread has used, without what asking a dedicated core for the time costs."""
+    loop = asyncio.get_running_loop()
+    return loop.time() - loop.jumped if isinstance(loop, CoreLoop) else time.thread_time()
 
 
 LOOPS = {"core": CoreLoop, "wall": asyncio.SelectorEventLoop, "virtual": VirtualLoop}

@@ -1,0 +1,168 @@
+"""Figure 4: how many live conversations a core carries, and what one of them takes.
+
+A core carries N when the lateness of their chunks (20 ms each, from an absolute schedule) has its
+99th percentile below 20 ms over a window in which every conversation listens all the time and
+speaks five sixths of it. Each N runs in a process of its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median
+
+from tests.bench.crowd import Memory, Scene, Seen, apart, weigh_apart
+from tests.bench.figures import Figure, Progress
+
+LATE_SECONDS = 0.02
+FEW, MANY = 10, 100  # conversations: as the peers were measured, and as a server has them
+NAMES = {"ours": "live conversations a core carries", "vad": "same, with Silero VAD"}
+GOALS = {"ours": ">= 300", "vad": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How thoroughly to look: seconds of a window, repeats, growth from one N to the next."""
+
+    seconds: float
+    repeats: int
+    step: float
+    tries: int
+    weighed: int  # conversations
+
+
+THOROUGH, QUICK = Effort(10.0, 3, 1.06, 8, 400), Effort(2.0, 1, 1.2, 3, 200)
+
+
+@dataclass(slots=True)
+class Search:
+    """Runs of growing N; `best` is the largest that passed before the first that did not."""
+
+    passed: dict[int, float] = field(default_factory=dict[int, float])  # N: p99 lateness, seconds
+    failed: dict[int, float] = field(default_factory=dict[int, float])
+
+    @property
+    def best(self) -> int:
+        """0 when none passed."""
+        limit = min(self.failed, default=0)
+        return max((n for n in self.passed if not limit or n < limit), default=0)
+
+    def note(self) -> str:
+        """Every N tried with its p99."""
+        parts: list[str] = []
+        for word, runs in (("passed", self.passed), ("failed", self.failed)):
+            if runs:
+                told = ", ".join(f"{n} ({1e3 * late:.3g})" for n, late in sorted(runs.items()))
+                parts.append(f"{word} {told}")
+        return f"N and p99 lateness in ms: {'; '.join(parts)}"
+
+
+def figures(quick: bool, progress: Progress) -> list[Figure]:
+    """Conversations per core, lateness, CPU and memory a conversation."""
+    effort = QUICK if quick else THOROUGH
+    few = _interleaved(("ours", "raw", "vad"), FEW, max(effort.seconds, 5.0), 3, progress)
+    many = _interleaved(("ours", "raw", "vad"), MANY, effort.seconds, effort.repeats, progress)
+    searches = {
+        who: _search(who, 0.9 / _cpu(many[who]), effort, progress) for who in ("ours", "vad", "raw")
+    }
+    progress(f"{MANY} conversations on the wall clock")
+    wall = apart(Scene("ours", MANY, effort.seconds, "wall"))
+    return [
+        *_largest(searches, effort),
+        *_cpu_figures(few, many),
+        *_lateness(few, many, wall),
+        *_memory(effort, progress),
+    ]
+
+
+def _interleaved(
+    names: tuple[str, ...], conversations: int, seconds: float, repeats: int, progress: Progress
+) -> dict[str, list[Seen]]:
+    seen: dict[str, list[Seen]] = {who: [] for who in names}
+    for repeat in range(repeats):
+        for who in names:
+            progress(f"{conversations} conversations, {who}, {repeat + 1} of {repeats}")
+            seen[who].append(apart(Scene(who, conversations, seconds)))
+    return seen
+
+
+def _cpu(runs: list[Seen]) -> float:
+    """Share of a core for one conversation, the median of runs."""
+    return median(seen.cpu_each for seen in runs) / 100
+
+
+def _search(who: str, guess: float, effort: Effort, progress: Progress) -> Search:
+    """Up from the guess while they pass, down from it until one does."""
+    search, rung, direction = Search(), 0, 0
+    for _ in range(effort.tries):
+        n = max(1, round(guess * effort.step**rung))
+        progress(f"{n} conversations, {who}")
+        seen = apart(Scene(who, n, effort.seconds))
+        good = seen.p99 < LATE_SECONDS and not seen.dropped
+        (search.passed if good else search.failed)[n] = seen.p99
+        if direction and good != (direction > 0):
+            break
+        direction = 1 if good else -1
+        rung += direction
+    return search
+
+
+def _largest(searches: dict[str, Search], effort: Effort) -> list[Figure]:
+    raw = searches["raw"]
+    found: list[Figure] = []
+    for who, name in NAMES.items():
+        key = "live.n" if who == "ours" else f"live.{who}.n"
+        note = f"{searches[who].note()}; windows of {effort.seconds:g} s, steps of "
+        note += f"{effort.step - 1:.0%}; raw: {raw.note()}"
+        best, of_raw = searches[who].best, raw.best or None
+        found.append(Figure(key, name, best, "conversations", "core", of_raw, GOALS[who], note))
+    return found
+
+
+def _cpu_figures(few: dict[str, list[Seen]], many: dict[str, list[Seen]]) -> list[Figure]:
+    found: list[Figure] = []
+    for runs, n, goal in ((few, FEW, "<= 0.4"), (many, MANY, "<= 0.4")):
+        raw = 100 * _cpu(runs["raw"])
+        note = f"median of {len(runs['ours'])} interleaved runs"
+        key = "live.cpu" if n == FEW else "live.cpu.many"
+        name = f"CPU a conversation, {n} of them"
+        ours, vad = 100 * _cpu(runs["ours"]), 100 * _cpu(runs["vad"])
+        found += [
+            Figure(key, name, ours, "% of a core", "core", raw, goal, note),
+            Figure(f"{key}.vad", f"{name}, with Silero VAD", vad, "% of a core", "core", raw),
+        ]
+    return found
+
+
+def _lateness(few: dict[str, list[Seen]], many: dict[str, list[Seen]], wall: Seen) -> list[Figure]:
+    found: list[Figure] = []
+    for runs, n in ((few, FEW), (many, MANY)):
+        for label in ("p50", "p99"):
+            ours, raw = (1e3 * median(getattr(s, label) for s in runs[w]) for w in ("ours", "raw"))
+            name = f"lateness of a chunk, {n} of them, {label}"
+            found.append(Figure(f"live.late.{n}.{label}", name, ours, "ms", "core", raw))
+    note = f"{1e2 * wall.cpu:.0f} % of a core in use; the machine's neighbours are in it"
+    name = f"lateness of a chunk, {wall.scene.conversations} of them, p99"
+    found.append(Figure("live.late.wall", name, 1e3 * wall.p99, "ms", "wall", note=note))
+    ours, raw = (1e3 * median(s.first for s in few[who]) for who in ("ours", "raw"))
+    note = "the providers alone take 325; a sentence ends when the word after it has come, 5 ms"
+    name = f"final → first audio, {FEW} of them, p50"
+    return [*found, Figure("live.first", name, ours, "ms", "core", raw, note=note)]
+
+
+def _memory(effort: Effort, progress: Progress) -> list[Figure]:
+    weighed: dict[str, Memory] = {}
+    for who in ("ours", "vad", "raw"):
+        progress(f"memory of {effort.weighed} conversations, {who}")
+        weighed[who] = weigh_apart(who, effort.weighed)
+    ours, vad, raw = weighed["ours"], weighed["vad"], weighed["raw"]
+    note = f"slope over {effort.weighed} conversations; their objects {{:.3f}} MiB (tracemalloc)"
+    return [
+        Figure("live.idle", "memory a conversation, idle", ours.idle, "MiB RSS", "process",
+               raw.idle, "<= 0.1", note.format(ours.idle_objects)),
+        Figure("live.idle.vad", "same, with Silero VAD", vad.idle, "MiB RSS", "process", raw.idle,
+               note=note.format(vad.idle_objects)),
+        Figure("live.used", "memory a conversation, in use", ours.used, "MiB RSS", "process",
+               raw.used, note=note.format(ours.used_objects)),
+        Figure("live.tasks", "asyncio tasks a conversation, idle", ours.tasks, "tasks", "core",
+               raw.tasks),
+    ]  # fmt: skip
