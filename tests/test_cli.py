@@ -59,7 +59,7 @@ def test_the_table_of_providers(capsys: pytest.CaptureFixture[str]):
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split()[:4] == ["role", "name", "label", "state"]
     assert rows[0].split() == ["transcriber", "embedded", "PocketSphinx", "ready"]
-    assert any("deepgram" in row and row.endswith("no adapter for it yet") for row in rows)
+    assert any("deepgram" in row and "no adapter yet" in row for row in rows)
 
 
 @pytest.mark.parametrize(

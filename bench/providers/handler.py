@@ -210,15 +210,24 @@ class VoiceHandler:
 
     def _state(self, row: Provider) -> ProviderState:
         if not row.adapter:
-            return ProviderState(row, "not built yet", "this version has no adapter for it yet")
-        if row.package and not installed(row.package):
-            return ProviderState(row, "extra missing", f"pip install 'talkbench[{row.extra}]'")
-        keys = self._all_keys()
-        missing = [variable for variable in row.variables if not keys.get(variable)]
-        if missing:
-            names = " and ".join(missing)
-            return ProviderState(row, "key missing", f"set {names} in the environment or in .env")
+            wants = self._missing(row)
+            later = f"; it will want: {', '.join(remedy for _, remedy in wants)}" if wants else ""
+            return ProviderState(row, "not built yet", f"this version has no adapter yet{later}")
+        for state, remedy in self._missing(row):
+            return ProviderState(row, state, remedy)
         return ProviderState(row, "ready")
+
+    def _missing(self, row: Provider) -> list[tuple[State, str]]:
+        """What stands between a provider and its use, and what to do about each."""
+        found: list[tuple[State, str]] = []
+        if row.package and not installed(row.package):
+            found.append(("extra missing", f"pip install 'talkbench[{row.extra}]'"))
+        keys = self._all_keys()
+        names = [variable for variable in row.variables if not keys.get(variable)]
+        if names:
+            remedy = f"set {' and '.join(names)} in the environment or in .env"
+            found.append(("key missing", remedy))
+        return found
 
     def _all_keys(self) -> Mapping[str, Secret]:
         if self._keys is None:
