@@ -95,12 +95,15 @@ class TurnTaker:
         policy = self.settings.barge_in
         if bot is Bot.IDLE or policy == "never":
             return WAIT
+        if bot is Bot.HELD:
+            self._resume_at = self._undecided_until(at)
         if self._echo_db is not None and level_db <= self._echo_db + ECHO_MARGIN_DB:
             return WAIT  # no louder than the bot's own echo: words will tell
         if policy == "on-vad":
             return Decision(Act.INTERRUPT, "sound")
         if policy == "hold-then-decide" and bot is not Bot.HELD:
             self._held_at = at
+            self._resume_at = self._undecided_until(at)
             return Decision(Act.HOLD, "sound")
         return WAIT
 
@@ -204,6 +207,13 @@ class TurnTaker:
             return Decision(Act.RESUME, "echo")
         return Decision(Act.IGNORE, "echo") if final else WAIT
 
+    def _undecided_until(self, at: float) -> float:
+        """When a sound that began at `at` is decided at the latest: by then its end was noticed, or
+        it was long enough to interrupt, unless the microphone itself has gone."""
+        settings = self.settings
+        longest = settings.interrupt_voiced_seconds + settings.vad_end_seconds
+        return at + longest + settings.resume_seconds
+
     def _learn_short_sound(self, at: float) -> None:
         """A sound that stops as soon as the bot is held, twice running, is the bot's own."""
         if self._held_at is None or at - self._held_at > ECHO_ENDS_SECONDS:
@@ -218,7 +228,7 @@ class TurnTaker:
     def _collect(self, text: str, at: float, *, final: bool, ends_turn: bool | None) -> None:
         if final:
             self._partial = ""
-            if text.strip():
+            if words_of(text):
                 self._finals.append(text.strip())
         else:
             self._partial = text.strip()
