@@ -84,6 +84,7 @@ class Stream:
         if self._whole:
             samples = np.frombuffer(self._whole, "<i2", len(self._whole) // 2)
             self._gain, self._position = _gain_for(samples), 0
+            self.decoder.start_stream()
             self.decoder.start_utt()
             self.decoder.process_raw(self._levelled(samples), False, True)
             self.decoder.end_utt()
@@ -149,10 +150,11 @@ class Decoders:
     def take(self, name: str) -> Decoder:
         """A decoder of a vocabulary, or of "*" for all English, that has heard nobody yet."""
         decoder = self._kept(name) or self._made(name)
-        # What a decoder learned of one speaker's loudness and channel is not the next one's.
+        # What a decoder learned of one speaker's loudness, channel and noise is not the next one's.
         if self._untouched is None:
             self._untouched = decoder.get_cmn(False)
         decoder.set_cmn(self._untouched)
+        decoder.start_stream()
         return decoder
 
     def give_back(self, name: str, decoder: Decoder) -> None:
