@@ -35,15 +35,12 @@ class Silence:
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Requested interrupts, and a spoken "stop", on a dedicated core; then on the wall clock."""
     found: list[Figure] = []
-    rounds = 3 if quick else 10
-    for key, name, on, spoken in (
-        ("interrupt", "interrupt → silence", "core", False),
-        ("interrupt.stop", "final “stop” → silence", "core", True),
-        ("interrupt.wall", "interrupt → silence", "wall", False),
+    for key, name, on, spoken, rounds in (
+        ("interrupt", "interrupt → silence", "core", False, 2 if quick else 8),
+        ("interrupt.stop", "final “stop” → silence", "core", True, 1 if quick else 4),
+        ("interrupt.wall", "interrupt → silence", "wall", False, 1 if quick else 4),
     ):
         progress(f"{CONVERSATIONS} conversations, {rounds} interrupts each, {on} clock")
-        if on == "wall":
-            rounds = min(rounds, 4)
         ours, raw = Silence(), Silence()
         clocks.run(scene(EngineTalker, ours, rounds, spoken=spoken), on)
         clocks.run(scene(RawTalker, raw, rounds, spoken=False), on)

@@ -24,7 +24,7 @@ STREAMED = Delays(yields=True)
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Own time of a turn on a dedicated core, then on the wall clock."""
     found: list[Figure] = []
-    turns = 200 if quick else 1000
+    turns = 200 if quick else 500
     for key, name, delays in (
         ("turn", "final → first audio", Delays()),
         ("turn.streamed", "same, tokens one a loop pass", STREAMED),
@@ -32,10 +32,15 @@ def figures(quick: bool, progress: Progress) -> list[Figure]:
         progress(f"{turns} turns, dedicated core")
         ours, raw = interleaved(turns, delays, "core")
         goals = GOALS if delays == Delays() else None
-        found += percentiles(key, name, ours, raw, clock="core", goals=goals)
+        note = f"{turns} turns"
+        found += percentiles(key, name, ours, raw, clock="core", goals=goals, note=note)
+    turns = 50 if quick else 200
     progress(f"{turns} turns, wall clock")
-    ours, raw = interleaved(200, Delays(), "wall", play_seconds=0.03)
-    return found + percentiles("turn.wall", "final → first audio", ours, raw, clock="wall")
+    ours, raw = interleaved(turns, Delays(), "wall", play_seconds=0.03)
+    note = f"{turns} turns"
+    return found + percentiles(
+        "turn.wall", "final → first audio", ours, raw, clock="wall", note=note
+    )
 
 
 def interleaved(

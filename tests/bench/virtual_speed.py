@@ -11,12 +11,12 @@ from dataclasses import replace
 from tests.bench.crowd import Scene, Seen, apart
 from tests.bench.figures import Figure, Progress
 
-SCENE = Scene("ours", 100, 20.0, "virtual")
+SCENE = Scene("ours", 100, 6.0, "virtual")
 
 
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Conversation-seconds a second, with voice activity detection and without."""
-    scene = replace(SCENE, seconds=4.0 if quick else SCENE.seconds)
+    scene = replace(SCENE, seconds=1.0 if quick else SCENE.seconds)
     seen: dict[str, Seen] = {}
     for who in ("ours", "vad", "raw"):
         progress(f"{scene.conversations} conversations, {who}")
