@@ -10,6 +10,7 @@ from bench.metrics.interrupts import Interrupt
 from bench.metrics.turns import Turn
 
 NARROWEST_LABEL = 0.09  # of the bar: below this a number does not fit its piece
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 class Piece(NamedTuple):
@@ -81,7 +82,9 @@ def duration(seconds: float | None) -> str:
     """A duration as people read it; a dash when it is not known."""
     if seconds is None:
         return "–"
-    return f"{seconds * 1000:.0f} ms" if abs(seconds) < 9.9995 else f"{seconds:.1f} s"
+    if seconds < 9.9995:
+        return f"{seconds * 1000:.0f}{NO_BREAK}ms"
+    return f"{seconds:.1f}{NO_BREAK}s"
 
 
 def _stretch(piece: Piece, whole: float) -> str:

@@ -108,7 +108,7 @@ def shown(control: Control, values: Mapping[str, Any]) -> Any:
 def providers_table(states: Sequence[ProviderState]) -> str:
     """Every provider there is, whether it can be chosen, and if not, what to do."""
     rows = "".join(
-        f"<tr><td>{ROLE_NAMES[state.provider.role]}</td><td>{escape(state.provider.label)}</td>"
+        f"<tr><td>{ROLE_NAMES[state.provider.role]}</td><td>{escape(_label(state))}</td>"
         f"<td class='tb-state' data-ready='{str(state.state == 'ready').lower()}'>"
         f"{escape(state_in_words(state))}</td><td>{escape(state.remedy)}</td></tr>"
         for state in states
@@ -125,8 +125,14 @@ def state_in_words(state: ProviderState) -> str:
     return STATES.get(state.state, state.state)
 
 
+def _label(state: ProviderState) -> str:
+    provider = state.provider
+    scripted = provider.role == "llm" and provider.key == "embedded"
+    return f"{provider.label}: a script, not a language model" if scripted else provider.label
+
+
 def _choice(state: ProviderState) -> str:
-    label = state.provider.label
+    label = _label(state)
     return label if state.state == "ready" else f"{label} ({state_in_words(state)})"
 
 

@@ -29,8 +29,8 @@ NOTHING = (
 )
 FIGURES = {
     "voice_to_voice": "Voice to voice: you stopped → first sound",
+    "endpoint": "· you stopped → turn taken",
     "response": "Response: turn taken → first sound",
-    "endpoint": "· end of turn (silence waited for)",
     "first_token": "· agent’s first word",
     "sentence": "· first sentence whole",
     "synthesis": "· voice’s first sound",
@@ -94,9 +94,11 @@ def _figures(figures: Session) -> str:
         for key, name in FIGURES.items()
         if (spread := figures.spreads[key]).n
     )
+    gaps, turned = figures.underruns, figures.turns
     counts = (
-        f"{figures.turns} turns, {figures.answered} answered, {figures.cut_off} cut off, "
-        f"{figures.withdrawn} withdrawn, {figures.underruns} gaps in the sound"
+        f"{turned} turn{'s' * (turned != 1)}: {figures.answered} answered, "
+        f"{figures.cut_off} cut off, {figures.withdrawn} withdrawn. "
+        f"{gaps or 'No'} gap{'s' * (gaps != 1)} in the sound."
     )
     return (
         f"<h3>This conversation</h3><p>{counts}</p><div class='tb-scroll'><table>"
