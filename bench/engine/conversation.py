@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import itertools
 import logging
-from collections.abc import Awaitable, Iterable
-from typing import Any, Protocol
+from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse, BaseAgent, GeneratedResponse, TranscriptionAgentInput
 from bench.engine.answering import AgentResponsesWorker, SpeechEvent
+from bench.engine.closing import close_all
 from bench.engine.floor import Floor
 from bench.engine.idle import IdleWatch
 from bench.engine.listening import TranscriptionsWorker
@@ -28,10 +27,8 @@ from bench.engine.words import ends_the_call
 from bench.engine.worker import (
     QUEUE_SIZE,
     BaseWorker,
-    Ending,
     spawn,
 )
-from bench.errors import redacted
 from bench.events import (
     ConversationEnded,
     ConversationStarted,
@@ -209,8 +206,7 @@ class StreamingConversation:
     def _commit(self, said: Transcription, reason: str) -> TranscriptionAgentInput:
         """The user's turn is over: it enters the history and goes to the agent."""
         self._apply_changes()
-        self._floor.turn += 1
-        self._floor.said = {self.turn: said.message}
+        self._floor.take_turn(said.message)
         self.trace.record(TurnCommitted(said.message, reason, turn=self.turn))
         message = self.transcript.add_human_message(said.message)
         ends_call = ends_the_call(said.message, self.settings.end_phrases)
@@ -246,16 +242,7 @@ class StreamingConversation:
         return (self.transcriber, self._listening, self.agent, self._answering, self._speaking)
 
     def _new_vad(self) -> VoiceActivityDetector | None:
-        if self._probability is None:
-            return None
-        settings = self.settings
-        return VoiceActivityDetector(
-            self._probability,
-            threshold=settings.vad_threshold,
-            start_windows=settings.vad_start_windows,
-            end_threshold=settings.vad_end_threshold,
-            end_seconds=settings.vad_end_seconds,
-        )
+        return self._probability and VoiceActivityDetector.of(self._probability, self.settings)
 
     def _speak(self, answer: AgentResponse) -> None:
         answer.list_in(self._floor.live)
@@ -335,9 +322,7 @@ class StreamingConversation:
         self.trace.record(SettingsChanged(self._shown_settings(), turn=self.turn))
 
     def _shown_settings(self) -> dict[str, Any]:
-        shown: dict[str, Any] = dataclasses.asdict(self.settings)
-        for name in ("idle_prompts", "end_phrases"):
-            shown[name] = list(shown[name])  # as they come back from a written trace
+        shown = self.settings.shown()
         for role in ("transcriber", "agent", "synthesizer"):
             part = getattr(self, role)
             shown[role] = part.provider or type(part).__name__
@@ -347,11 +332,11 @@ class StreamingConversation:
         self._open = False
         self._idle.stop()
         await self._drain(drain_seconds)
-        await self._close_all(self._road(), WORKERS_STOP_SECONDS)
+        await close_all(self._road(), WORKERS_STOP_SECONDS)
         for event in tuple(self._floor.live):
             event.done()
         outside = (*self._retired, self.synthesizer, self.output_device)
-        await self._close_all(outside, CONNECTIONS_CLOSE_SECONDS)
+        await close_all(outside, CONNECTIONS_CLOSE_SECONDS)
         self.trace.record(ConversationEnded(self.end_reason, turn=self.turn))
         self.ended.set()
 
@@ -359,26 +344,3 @@ class StreamingConversation:
         until = clock.now() + seconds
         while self._floor.live and clock.now() < until and not self._speaking.held:
             await clock.sleep(min(self.settings.chunk_seconds, max(0.0, until - clock.now())))
-
-    async def _close_all(self, parts: Iterable[Closable], seconds: float) -> None:
-        """Stop all, in their order and side by side, and wait for them within the bound."""
-        until = clock.now() + seconds
-        tasks = [spawn(_closed(part), name=f"closing {type(part).__name__}") for part in parts]
-        for task in tasks:
-            await Ending([task], seconds=max(0.0, until - clock.now()))
-            task.cancel()
-
-
-class Closable(Protocol):
-    """A worker, a provider or a device."""
-
-    def terminate(self) -> Awaitable[None]:
-        """Stop and close what is open."""
-        ...
-
-
-async def _closed(part: Closable) -> None:
-    try:
-        await part.terminate()
-    except Exception as error:  # the conversation ends whatever its parts make of it
-        logger.error("%s did not close: %s", type(part).__name__, redacted(repr(error)))

@@ -74,6 +74,11 @@ class ConversationSettings:
         """The settings there are."""
         return tuple(field.name for field in fields(cls))
 
+    def shown(self) -> dict[str, Any]:
+        """All of them, as they come back from a written trace."""
+        shown = {name: getattr(self, name) for name in self.names()}
+        return shown | {name: list(shown[name]) for name in ("idle_prompts", "end_phrases")}
+
     def changed(self, **settings: Any) -> ConversationSettings:
         """A copy with some settings changed.
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from operator import mul
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.engine.settings import ConversationSettings
 
 WINDOW = 512  # samples: 32 ms, what the detector's model takes
 SILENCE_DB = -96.0
@@ -58,6 +59,17 @@ class VoiceActivityDetector:
         self._sample = 0  # of the stream, at the end of the last whole window
         self._run = 0  # windows in a row at the threshold, or samples in a row below it
         self._recent: list[bytes] = []
+
+    @classmethod
+    def of(cls, probability: Probability, settings: ConversationSettings) -> VoiceActivityDetector:
+        """A detector as the settings want it."""
+        return cls(
+            probability,
+            threshold=settings.vad_threshold,
+            start_windows=settings.vad_start_windows,
+            end_threshold=settings.vad_end_threshold,
+            end_seconds=settings.vad_end_seconds,
+        )
 
     @property
     def level_db(self) -> float:
