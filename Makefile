@@ -15,7 +15,7 @@ check: .venv/.dev  ## style, types, layers
 	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/basedpyright && .venv/bin/lint-imports --no-logo
 
 bench: .venv/.dev  ## our own figures, beside a bare-asyncio baseline
-	.venv/bin/talkbench bench
+	.venv/bin/python -m tests.bench
 
 notebooks: .venv/.notebooks  ## JupyterLab
 	.venv/bin/jupyter lab --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate

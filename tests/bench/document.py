@@ -26,6 +26,19 @@ def update(machine: str, tables: Mapping[str, Sequence[Figure]], page: Path = PA
         raise ValueError(f"{page.name} must hold the lines {BEGIN!r} and {END!r}")
     day = datetime.datetime.now(datetime.UTC).date().isoformat()
     told = [f"Measured on {day}: {machine}.", *(f"- {note}." for note in table.footnotes())]
-    parts = ["\n".join([told[0], "", *told[1:]])]
+    parts = ["\n".join([told[0], "", *told[1:]]), _misses(tables)]
     parts += [table.markdown(title, figures) for title, figures in tables.items()]
     page.write_text("\n\n".join([before + BEGIN, *parts, END + after]), "utf-8")
+
+
+def _misses(tables: Mapping[str, Sequence[Figure]]) -> str:
+    """The goals that are missed, first of all."""
+    missed = [f for figures in tables.values() for f in figures if f.met is False]
+    goals = sum(f.met is not None for figures in tables.values() for f in figures)
+    lines = [f"{goals - len(missed)} of {goals} goals are met; missed are:" if missed
+             else f"All {goals} goals are met."]  # fmt: skip
+    lines += [
+        f"- {f.name} ({f.clock} clock): {table.number(f.value)} {f.unit}, goal {f.goal}"
+        for f in missed
+    ]
+    return "\n".join([lines[0], *(["", *lines[1:]] if missed else [])])

@@ -96,13 +96,13 @@ def import_figures(times: int) -> list[Figure]:
     raw = imported("json")
     return [
         Figure("import.cpu", f"import {ENGINE}", median(o["cpu"] for o in ours), "s CPU",
-               "process", raw["cpu"], "<= 0.12", note="without that of asyncio"),
+               "process", goal="<= 0.12", note="beyond asyncio's, which is all the baseline has"),
         Figure("import.total", "the whole process until then", median(o["total"] for o in ours),
                "s CPU", "process", raw["total"]),
         Figure("import.rss", "RSS after it", median(o["rss"] for o in ours) / MIB, "MiB",
                "process", raw["rss"] / MIB, "<= 30"),
         Figure("import.modules", "modules it adds to asyncio's", ours[0]["modules"], "modules",
-               "process", raw["modules"]),
+               "process"),
         Figure("import.third", "third-party packages among them", len(ours[0]["third"]),
                "packages", "process", goal="<= 0"),
     ]  # fmt: skip

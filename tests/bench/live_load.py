@@ -161,8 +161,8 @@ def _memory(effort: Effort, progress: Progress) -> list[Figure]:
     return [
         Figure("live.idle", "memory a conversation, idle", ours.idle, "MiB RSS", "process",
                raw.idle, "<= 0.1", note.format(ours.idle_objects)),
-        Figure("live.idle.vad", "same, with Silero VAD", vad.idle, "MiB RSS", "process", raw.idle,
-               note=note.format(vad.idle_objects)),
+        Figure("live.idle.vad", "its objects, with Silero VAD", vad.idle_objects, "MiB", "process",
+               raw.idle_objects, note="the model itself is loaded once, and not counted"),
         Figure("live.used", "memory a conversation, in use", ours.used, "MiB RSS", "process",
                raw.used, note=note.format(ours.used_objects)),
         Figure("live.tasks", "asyncio tasks a conversation, idle", ours.tasks, "tasks", "core",
