@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from tests.browser.drive import browser
+from tests.browser.live_bench import LiveBench
 from tests.browser.stub import Stub
 
 
@@ -26,3 +27,10 @@ def stub() -> Iterator[Stub]:
     server = Stub()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def bench() -> Iterator[LiveBench]:
+    served = LiveBench()
+    yield served
+    served.close()

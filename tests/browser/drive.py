@@ -44,11 +44,15 @@ def browser(playwright: Playwright, path: str, *flags: str) -> Iterator[Browser]
 
 @dataclass(frozen=True)
 class Recording:
-    """What crossed the page's audio graph: mono float samples from frame `start` of its context."""
+    """What crossed the page's audio graph: mono float samples from frame `start` of its context.
+
+    `zero_at` is when frame 0 was, in seconds since the epoch.
+    """
 
     rate: int
     start: int
     samples: Samples
+    zero_at: float
 
     def audible(self, threshold: float = AUDIBLE) -> Samples:
         """From the first audible sample to the last."""
@@ -95,7 +99,7 @@ class Tab:
         )
         taken = self.evaluate("(track) => kit.take(track)", track)
         samples = np.frombuffer(base64.b64decode(taken["samples"]), dtype="<f4")
-        return Recording(int(taken["rate"]), taken["start"], samples)
+        return Recording(int(taken["rate"]), taken["start"], samples, taken["zeroAt"])
 
 
 @contextmanager

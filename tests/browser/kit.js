@@ -8,11 +8,11 @@
     registerProcessor('kit-recorder', class extends AudioWorkletProcessor {
       constructor() { super(); this.block = new Float32Array(1024); this.filled = 0; }
       process([input]) {
-        if (!this.filled) this.frame = currentFrame;
+        if (!this.filled) [this.frame, this.at] = [currentFrame, Date.now()];
         if (input.length) this.block.set(input[0], this.filled);
         this.filled += 128;
         if (this.filled === this.block.length) {
-          this.port.postMessage({ frame: this.frame, samples: this.block });
+          this.port.postMessage({ frame: this.frame, at: this.at, samples: this.block });
           this.block = new Float32Array(1024);
           this.filled = 0;
         }
@@ -111,13 +111,17 @@
     return new Promise((resolve) => { voice.onended = resolve; });
   };
 
-  /** All recorded so far: the rate, the context's frame of the first sample, float32 in base64. */
+  /**
+   * All recorded so far: the rate, the context's frame of the first sample, float32 in base64, and
+   * the instant of frame 0 (seconds since the epoch; blocks come late, never early).
+   */
   kit.take = (track) => {
     const blocks = kit.tracks[track];
+    const zeroAt = Math.min(...blocks.map(({ frame, at }) => at / 1000 - frame / kit.rate));
     const samples = new Float32Array(blocks.length * 1024);
     blocks.forEach((block, i) => samples.set(block.samples, i * 1024));
     const start = blocks.length ? blocks[0].frame : 0;
-    return { rate: kit.rate, start, samples: toBase64(new Uint8Array(samples.buffer)) };
+    return { rate: kit.rate, start, zeroAt, samples: toBase64(new Uint8Array(samples.buffer)) };
   };
 
   kit.recorded = (track = 'out') => (kit.tracks[track].length * 1024) / kit.rate;

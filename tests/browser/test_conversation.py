@@ -1,0 +1,166 @@
+"""Real engines, real Chromium: a person asks, is answered, interrupts, coughs and comes back."""
+
+from __future__ import annotations
+
+from itertools import accumulate, pairwise
+
+import pytest
+from playwright.sync_api import Browser
+
+from bench.engine.transcript import Sender
+from bench.events import (
+    CutOff,
+    Fact,
+    Held,
+    InterruptDecided,
+    PlaybackFinished,
+    PlaybackStarted,
+    Resumed,
+    SentenceReady,
+    Silenced,
+    SynthesisFinished,
+    TurnCommitted,
+    UserStartedSpeaking,
+)
+from tests.browser.heard import FADE, Sounded, sounded, stretches
+from tests.browser.live_bench import RATE, Caller, LiveBench, caller, until
+from tests.browser.sounds import cough, vowel
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
+
+STORY = "tell me a story"
+QUESTION = "can i pay by card"
+ANSWER = "You can pay by card or in cash."
+
+
+def account(person: Caller) -> list[Sounded]:
+    """What the page's output holds of each utterance; every sample of them is in the ledger."""
+    said = list[tuple[bytes, int]]()
+    for id, pcm in sorted(person.sent.items()):
+        entry = person.utterance(id)
+        assert entry.sent == len(pcm) // 2 == entry.played + entry.dropped, f"utterance {id}"
+        said.append((bytes(pcm), entry.played))
+    return sounded(person.page.recording(), said, person.greeted)
+
+
+def words_played(person: Caller, cut: CutOff) -> set[str]:
+    """The words of the answer that end by the last sample played, as the engine times them now.
+
+    It speaks a sentence a few samples longer or shorter each time, so one word may be in doubt.
+    """
+    turn = person.of(SentenceReady), person.of(SynthesisFinished)
+    sentences, spoken = ([fact for fact in facts if fact.turn == cut.turn] for facts in turn)
+    begins = accumulate((fact.samples for fact in spoken), initial=0)
+    ends = [
+        (word.end_sample + begin, word.text)
+        for begin, sentence in zip(begins, sentences, strict=False)
+        for word in person.bench.speech(sentence.text).words
+    ]
+    in_doubt = RATE // 200
+    return {
+        " ".join(word for end, word in ends if end <= cut.played + doubt)
+        for doubt in (-in_doubt, in_doubt)
+    }
+
+
+def entries(person: Caller, *kinds: type[Fact]) -> list[Fact]:
+    return [fact for _, fact in person.session.trace if isinstance(fact, kinds)]
+
+
+def test_a_question_is_written_down_and_answered_aloud(chrome: Browser, bench: LiveBench) -> None:
+    with caller(chrome, bench) as person:
+        person.call()
+        answer = person.ask(QUESTION)
+        person.wait(PlaybackFinished, utterance=answer.id)
+        person.page.wait(f"document.querySelector('#chat')?.innerText.includes('{ANSWER}')")
+        assert QUESTION in person.page.text("#chat")
+        assert person.page.text(".caption.user span") == QUESTION
+        assert person.page.text(".caption.bot span") == ANSWER
+        (heard,) = account(person)
+        asked, *_ = stretches(person.page.recording("mic"))
+        out = person.page.recording()
+    assert answer.played == answer.sent > RATE
+    assert heard.frames[0] > asked[1]
+    assert abs(out.samples[heard.frames]).max() > 0.1
+
+
+def test_barging_in_stops_the_voice_and_what_was_not_heard_was_never_said(
+    chrome: Browser, bench: LiveBench
+) -> None:
+    with caller(chrome, bench) as person:
+        person.call()
+        for times, (first, then) in enumerate(
+            [(STORY, "what time do you close on sunday"), (STORY, "stop please"), (STORY, "stop")]
+        ):
+            answer = person.ask(first)
+            person.plays(answer, 1.2 + 0.4 * times)
+            before = person.now
+            person.say(then)
+            person.wait(CutOff, before, turn=person.of(TurnCommitted)[times * 2].turn)
+            reply = person.wait(PlaybackStarted, before)
+            if times == 0:
+                person.page.page.click(".interrupt")
+            person.wait(PlaybackFinished if times else CutOff, before, turn=reply.turn)
+        heard = account(person)
+        out, users = person.page.recording(), stretches(person.page.recording("mic"))
+        barged = [cut for cut in person.of(CutOff) if cut.turn in (1, 3, 5)]
+        told = person.told("report", type="cleared")
+        history = [m for m in person.session.conversation.transcript.event_logs if m.interrupted]
+
+    # Heard in time: the voice that the user talks over falls silent, and stays silent.
+    for voice, (onset, _) in zip(heard[::2], users[1::2], strict=True):
+        assert voice.last_audible(out) - onset < 1.5 * RATE
+        assert voice.tail == 0
+    for before, after in pairwise(heard):
+        assert before.frames[-1] + before.tail < after.frames[0]
+    # Noticed, decided, silent: in that order, each time.
+    kinds = (Held, InterruptDecided, Silenced, CutOff)
+    happened = [type(fact) for fact in entries(person, *kinds) if fact.turn in (1, 3, 5)]
+    assert happened == list(kinds) * 3
+    # The ledger, the page and the history agree.
+    cuts = person.of(CutOff)
+    assert [cut.played for cut in cuts] == [report["played"] for report in told]
+    assert [message.text for message in history] == [cut.heard for cut in cuts]
+    for cut in cuts:
+        assert not cut.estimated
+        assert cut.heard in words_played(person, cut)
+        assert cut.intended.startswith(cut.heard)
+    assert all(len(cut.heard.split()) > 2 for cut in barged)
+
+
+def test_a_sound_without_words_pauses_the_voice_and_loses_nothing(
+    chrome: Browser, bench: LiveBench
+) -> None:
+    with caller(chrome, bench) as person:
+        person.call()
+        answer = person.ask(STORY)
+        person.plays(answer, 0.5)
+        before = person.now
+        person.page.speak(cough(), RATE)
+        conversation = person.session.conversation
+        said = conversation.mic_samples
+        until(lambda: conversation.mic_samples > said + 16_000, "a second of the microphone")
+        assert not entries(person, Held)
+        assert not [
+            fact
+            for _, fact in person.session.trace.entries[before:]
+            if isinstance(fact, UserStartedSpeaking)
+        ]
+        person.page.speak(vowel(), RATE)
+        held = person.wait(Held, before)
+        resumed = person.wait(Resumed, before)
+        person.plays(answer, resumed.at_sample / RATE + 1.0)
+        person.page.page.click(".interrupt")
+        person.wait(CutOff)
+        (heard,) = account(person)
+        assert resumed.reason == "no words"
+        assert not [fact for fact in person.of(TurnCommitted) if fact.turn > 1]
+        dry = person.told("report", type="underrun")
+    # Every sample sounded once: at full level, but for the fades around the pause.
+    pauses = heard.dips()
+    assert len(pauses) == 1 + len(dry)
+    assert all(len(pause) <= 2 * FADE for pause in pauses)
+    lengths = [heard.frames[pause].max() - heard.frames[pause].min() for pause in pauses]
+    assert max(lengths) > 0.8 * RATE
+    assert held.at_sample <= resumed.at_sample <= held.at_sample + RATE // 2
+    assert Sender.BOT is person.session.conversation.transcript.event_logs[-1].sender
