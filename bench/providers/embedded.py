@@ -122,6 +122,7 @@ class _Listener:
         self._began = 0
         self._batch = bytearray()
         self._told = self._last = ""
+        self._acoustics = ""  # of this speaker
         self._ids = itertools.count(1)
         self._id = ""
 
@@ -155,7 +156,7 @@ class _Listener:
     async def _begin(self, edge: SpeechStarted) -> None:
         if self._utterance is not None:
             return
-        self._utterance = await recogniser().open(self._words)
+        self._utterance = await recogniser().open(self._words, self._acoustics)
         self._began = self._sample - self._recent_samples
         self._speech_began = edge.at_sample
         self._id, self._told, self._last = f"u{next(self._ids)}", "", ""
@@ -188,6 +189,7 @@ class _Listener:
         if utterance is None:
             return
         result = await utterance.finish()
+        self._acoustics = result.acoustics
         seconds = (at_sample - self._speech_began) / 16_000
         said = self._said(result, seconds)
         if said is not None:

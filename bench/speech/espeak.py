@@ -95,6 +95,10 @@ class Espeak:
         for worker in self._workers:
             await worker.run(lambda channel: None)
 
+    def pids(self) -> list[int]:
+        """Process ids of the workers that run, for whoever measures them."""
+        return [worker.pid for worker in self._workers if worker.pid is not None]
+
     async def speak(
         self,
         text: str,

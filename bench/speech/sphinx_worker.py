@@ -11,6 +11,7 @@ import math
 import socket
 import struct
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ class Stream:
         if self._whole:
             samples = np.frombuffer(self._whole, "<i2", len(self._whole) // 2)
             self._gain, self._position = _gain_for(samples), 0
-            self.decoder.start_stream()
+            _forget_noise(self.decoder)
             self.decoder.start_utt()
             self.decoder.process_raw(self._levelled(samples), False, True)
             self.decoder.end_utt()
@@ -126,6 +127,13 @@ class Stream:
         ]
 
 
+def _forget_noise(decoder: Decoder) -> None:
+    with warnings.catch_warnings():
+        # "Deprecated and unnecessary", yet nothing else clears the estimate of the noise.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        decoder.start_stream()
+
+
 def _gain_for(samples: NDArray[np.int16]) -> float:
     """What brings the loudest 20 ms down to what the decoder starts from; quiet audio stays."""
     frames = samples[: len(samples) // 320 * 320].reshape(-1, 320).astype(np.float64)
@@ -154,7 +162,7 @@ class Decoders:
         if self._untouched is None:
             self._untouched = decoder.get_cmn(False)
         decoder.set_cmn(self._untouched)
-        decoder.start_stream()
+        _forget_noise(decoder)
         return decoder
 
     def give_back(self, name: str, decoder: Decoder) -> None:
