@@ -25,7 +25,7 @@ class Floor:
         self.live: LiveEvents = {}
         self.settings = settings
         self.turn = 0
-        self.said: dict[int, str] = {}  # the user's words, by turn
+        self._said: dict[int, str] = {}  # the user's words, by turn that has no answer yet
         self.mic_samples = 0  # received so far
         self.on_interrupted: Callable[[], None] | None = None
         self._speaking = speaking
@@ -49,6 +49,14 @@ class Floor:
     def words_around(self) -> list[str]:
         """The bot's words around the loudspeaker's position, for telling its echo."""
         return self._speaking.words_around()
+
+    def take_turn(self, text: str) -> int:
+        """The user has had another turn; returns its number."""
+        self.turn += 1
+        answered = self._speaking.spoke_turn
+        self._said = {turn: said for turn, said in self._said.items() if turn > answered}
+        self._said[self.turn] = text
+        return self.turn
 
     def hold(self, reason: str) -> None:
         """Pause the bot while it is decided whether the user wants to speak."""
@@ -85,6 +93,7 @@ class Floor:
 
     def _withdraw(self, called_off: list[InterruptibleEvent[Any]]) -> None:
         """Say which turns get no answer: nothing was said to them yet."""
-        unanswered = {event.turn for event in called_off if event.turn > self._speaking.spoke_turn}
-        for turn in sorted(unanswered):
-            self._record(TurnWithdrawn(self.said.get(turn, ""), "interrupted", turn=turn))
+        turns = {event.turn for event in called_off if event.turn > self._speaking.spoke_turn}
+        for turn in sorted(turns & self._said.keys()):
+            text = self._said.pop(turn)
+            self._record(TurnWithdrawn(text, "interrupted", turn=turn))

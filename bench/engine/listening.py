@@ -124,15 +124,16 @@ class TranscriptionsWorker(BaseWorker):
         if due is None:
             self._disarm()
         elif due <= clock.now():
-            self._elapsed()
+            self._elapsed(due)
         elif self._timer is None or due != self._timer_at:
             self._disarm()
-            self._timer = asyncio.get_running_loop().call_at(due, self._elapsed)
+            self._timer = asyncio.get_running_loop().call_at(due, self._elapsed, due)
             self._timer_at = due
 
-    def _elapsed(self) -> None:
+    def _elapsed(self, due: float) -> None:
         self._disarm()
-        self._act(self.turns.elapsed(max(clock.now(), self._timer_at), self.floor.bot()))
+        at = max(clock.now(), due)  # a timer may fire a trifle early
+        self._act(self.turns.elapsed(at, self.floor.bot()))
         self._look_ahead()
 
     def _disarm(self) -> None:
