@@ -298,6 +298,21 @@ def test_the_end_shows_what_was_cut_off_by_it(page: Tab, far: FarPage) -> None:
     assert "Press Start" in page.text("#chat")
 
 
+def test_stop_and_start_at_once_begin_another_conversation(page: Tab, far: FarPage) -> None:
+    first = call(page, far)
+    ask(page, far, first)
+    page.page.click(".talk")
+    page.page.click(".talk")
+    second = far.conversation()
+    page.wait("talkbench.strip.open")
+    assert second.id != first.id
+    page.wait("!document.querySelector('#chat .tb-bar')")
+    ask(page, far, second, "Something else.")
+    assert ASKED not in page.text("#chat")
+    go_to(page, "Export")
+    assert "Something else." in _download(page, "trace").decode()
+
+
 def test_a_denied_microphone_is_said_in_words(chrome: Browser, far: FarPage) -> None:
     with opened(chrome, far, kit={"microphoneError": "NotAllowedError"}) as page:
         page.talk()

@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import tempfile
 import weakref
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,27 +18,38 @@ KINDS = {
     "audio": ("Sound (stereo WAV)", "audio.wav"),
 }
 """What can be exported: the button's label and how the file's name ends."""
+MOST_KEPT = 12  # files; Gradio serves a copy of its own
 
 
 class Exports:
-    """Writes exports into a folder of its own, which goes with it; a session's files are replaced
-    by its next export."""
+    """Writes exports into a folder of its own, which goes with it; it holds the newest few."""
 
     def __init__(self) -> None:
+        self._written: deque[Path] = deque()
         self.folder = Path(tempfile.mkdtemp(prefix="talkbench-"))
         self.close: Callable[[], object] = weakref.finalize(
             self, shutil.rmtree, self.folder, ignore_errors=True
         )
 
     async def write(self, session: Session, kind: str) -> Path:
-        """The file of that kind. A long recording is written apart from the loop once the
-        conversation is over; before that it would disturb what is still being recorded."""
+        """The file of that kind.
+
+        A recording is written apart from the loop once the conversation is over; before that both
+        would use its files.
+        """
         path = self.folder / f"talkbench-{session.id[:8]}-{KINDS[kind][1]}"
+        self._make_room(path)
         if kind == "audio" and session.over:
             await asyncio.to_thread(_write, session, kind, path)
         else:
             _write(session, kind, path)
         return path
+
+    def _make_room(self, path: Path) -> None:
+        if path not in self._written:
+            self._written.append(path)
+        while len(self._written) > MOST_KEPT:
+            self._written.popleft().unlink(missing_ok=True)
 
 
 def _write(session: Session, kind: str, path: Path) -> None:
@@ -48,7 +60,7 @@ def _write(session: Session, kind: str, path: Path) -> None:
             path.write_text(session.turns_csv(), encoding="utf-8")
         case "audio":
             if session.recording is None:
-                raise FileNotFoundError("this server keeps no recordings")
+                raise ValueError("this session has no recording")
             with path.open("wb") as file:
                 session.recording.write(file)
         case _:

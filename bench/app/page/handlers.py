@@ -70,7 +70,8 @@ class Handlers:
             with contextlib.suppress(TimeoutError):
                 async with clock.deadline(ENDING_SECONDS):
                     await visit.session.conversation.ended.wait()
-        return _said(visit)
+        self._visits.renew(visit)
+        return [{"start": visit.start()}, *_said(visit)]
 
     def change(self, control: Control) -> Handler:
         """A control was changed: the strip's start, the control itself, what to say about it."""
@@ -111,8 +112,9 @@ class Handlers:
             session = self._visits.of(request.session_hash).session
             if session is None:
                 return [None, _problem(words.NOTHING_TO_EXPORT)]
-            path = await self.exports.write(session, kind)
-            return [str(path), ""]
+            if kind == "audio" and session.recording is None:
+                return [None, _problem(words.NOT_RECORDED)]
+            return [str(await self.exports.write(session, kind)), ""]
 
         return export
 

@@ -71,7 +71,7 @@ def build(handlers: Handlers) -> gr.Blocks:
                 _exports(handlers)
         said = [chat, latency]
         strip.turn(handlers.turn, None, said, trigger_mode="always_last", **QUIETLY)
-        strip.over(handlers.over, None, said, trigger_mode="always_last", **QUIETLY)
+        strip.over(handlers.over, None, [strip, *said], trigger_mode="always_last", **QUIETLY)
         page.load(
             handlers.load([control for control, _ in controls]),
             strip,

@@ -21,7 +21,8 @@ class Visit:
     """One tab: the ticket of its conversations, one after the other, and what it asks of them."""
 
     def __init__(self, ticket: Ticket, sessions: SessionRegistry, base: Settings) -> None:
-        self.ticket = ticket
+        self.ticket = ticket  # of the conversation that is on, or was last
+        self.next = ticket  # of the one that Start begins
         self._sessions = sessions
         self._base = base
         chosen = base.providers
@@ -40,7 +41,7 @@ class Visit:
 
     def start(self) -> dict[str, Any]:
         """What the strip sends first."""
-        return {**self.ticket._asdict(), **self.asked}
+        return {**self.next._asdict(), **self.asked}
 
     def ask(self, **settings: Any) -> None:
         """Change settings: of the conversation that is on, and of those to come.
@@ -73,7 +74,13 @@ class Visits:
         visit = self._by_session.get(ticket.session)
         if visit is None:
             visit = Visit(ticket, self._sessions, self._base)
+        visit.ticket = ticket
         return self._keep(session_hash, visit)
+
+    def renew(self, visit: Visit) -> None:
+        """The visit's conversation is over: the next one has a name of its own."""
+        visit.next = self._sessions.mint()
+        _remember(self._by_session, visit.next.session, visit)
 
     def of(self, session_hash: str | None) -> Visit:
         """The visit of a tab seen before, else a new one."""

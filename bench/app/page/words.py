@@ -49,6 +49,7 @@ WHEN = (
 NEXT_TURN = "Applies from the next turn."
 NEXT_CALL = "Applies from the next conversation: press Stop, then Start."
 NOTHING_TO_EXPORT = "There is nothing to export yet: have a conversation first."
+NOT_RECORDED = "This server keeps no recordings."
 TOO_LONG_TO_SAY = "That is too long for a preview: {most} letters at most."
 PREVIEW_FAILED = "The voice could not be heard: {why}"
 

@@ -13,17 +13,30 @@ const GOODBYE = 1000;
  * end reload the page. An orderly close (1000) shows that it can.
  */
 export function attach(element, { start, turn, over }) {
+  let used = null;
+
+  /** A conversation each: who is quicker than Python's next ticket asks for one without. */
+  function ticketOnce() {
+    const { session, token, ...settings } = start();
+    return session && session !== used ? { session, token, ...settings } : settings;
+  }
+
+  function begin(message) {
+    used = message.session;
+    turn(rememberedSession());
+  }
+
   const strip = mount(element, {
-    start,
+    start: ticketOnce,
     onTurn: () => turn(rememberedSession()),
     onEvent: ({ kind, state, code, message }) => {
-      if (kind === 'message' && message.type === 'ready') turn(rememberedSession());
+      if (kind === 'message' && message.type === 'ready') begin(message);
       else if (kind === 'socket' && state === 'closed' && code === GOODBYE) over();
     },
   });
   window.talkbench = {
     strip,
-    start, // what the next conversation begins with
+    start: ticketOnce, // what the next conversation begins with
     /** Speak in the conversation that is on; false when there is none. */
     say(text) {
       if (strip.open && text.trim()) strip.say(text);

@@ -43,6 +43,18 @@ def test_a_tab_keeps_its_session_and_a_reload_brings_it_back() -> None:
     assert every.enter("another") is not first
 
 
+def test_each_conversation_of_a_tab_has_a_name_of_its_own() -> None:
+    every = visits()
+    visit = every.enter("tab")
+    first = visit.start()
+    every.renew(visit)
+    second = visit.start()
+    assert second["session"] != first["session"]
+    assert visit.ticket.session == first["session"]  # the last one is still shown
+    assert every.enter("tab", second) is visit
+    assert visit.ticket.session == second["session"]
+
+
 @pytest.mark.parametrize(
     "kept",
     [
