@@ -57,7 +57,7 @@ def do(scene: Scene, act: str) -> None:
     late=st.sampled_from([0.0, 0.1, 0.5]),
     pace=st.sampled_from([(0.0, 0.0, 0.0), (0.1, 0.05, 0.1), (0.5, 0.0, 0.4)]),
 )
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_afterwards_it_still_works(
     steps: list[tuple[str, int, float]],
     barge_in: str,
