@@ -51,6 +51,8 @@ def is_loopback(host: str) -> bool:
 def build(settings: assembly.Settings) -> FastAPI:
     """The application as the settings want it, page and all."""
     own = settings.app
+    token = own.token.reveal() if own.token is not None else None
+    loopback = is_loopback(own.host)
 
     def assemble(request: SessionRequest) -> StreamingConversation:
         return assembly.assemble(
@@ -69,13 +71,14 @@ def build(settings: assembly.Settings) -> FastAPI:
             session_seconds=own.session_limit_seconds,
         ),
         secret=own.secret.reveal().encode(),
-        loopback=is_loopback(own.host),
+        token=token,
+        loopback=loopback,
         origins=own.origins,
         changes=changes,
         record=own.record,
         redact_log=own.redact_log,
     )
-    return mount_page(app, settings)
+    return mount_page(app, settings, password=None if loopback else token)
 
 
 def serve(
@@ -94,6 +97,7 @@ def serve(
         log_level="warning",
         access_log=False,
         ws_max_size=LARGEST_FRAME,
+        ws_per_message_deflate=False,  # sound does not deflate
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     with listener, contextlib.suppress(KeyboardInterrupt):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hmac
 import sys
 from collections.abc import Sequence
+from functools import partial
 
 import gradio as gr
 from fastapi import FastAPI
@@ -24,12 +26,14 @@ def mount_page(
     *,
     states: Sequence[ProviderState] | None = None,
     voice: Voice | None = None,
+    password: str | None = None,
 ) -> FastAPI:
     """Put the page on an application of `server.create_app`, at `/gradio`; `/` leads there.
 
     `base` are the settings that tabs start from (those of the process), `states` the providers they
-    may choose, `voice` makes the synthesizer of previews. Whoever reaches the page may talk: the
-    tickets that it gives out open the socket's door.
+    may choose, `voice` makes the synthesizer of previews. Whoever reaches the page may talk, since
+    the tickets that it gives out open the socket's door: `password`, asked for under any name,
+    keeps the page itself.
     """
     base = settings() if base is None else base
     states = provider_states(base.keys) if states is None else states
@@ -62,7 +66,13 @@ def mount_page(
         run_history=False,
         mcp_server=False,
         show_error=True,
+        auth=None if password is None else partial(_knows, password),
+        auth_message="Any name will do; the server was given the password, or printed it.",
     )
     # Gradio sums up all its events with pandas after each one, and holds the interpreter meanwhile.
     page._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
     return app
+
+
+def _knows(password: str, name: str, given: str) -> bool:
+    return hmac.compare_digest(password.encode(), given.encode())
