@@ -62,7 +62,7 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
 
     The first piece stands for the whole answer: later ones share its fate. `is_last` closes the
     answer; `failed` says that it closes because the agent failed; `is_apology` that it tells of
-    such a failure.
+    such a failure. `asked` is the user's turn that the agent answers, None when nobody asked.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
         payload: GeneratedResponse,
         *,
         turn: int = 0,
+        asked: TranscriptionAgentInput | None = None,
         first: AgentResponse | None = None,
         is_last: bool = False,
         failed: bool = False,
@@ -77,6 +78,7 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
     ) -> None:
         super().__init__(payload, payload.is_interruptible)
         self.turn = turn
+        self.asked = asked
         self._first = first
         self.is_last = is_last
         self.failed = failed
@@ -128,11 +130,6 @@ class BaseAgent(InterruptibleWorker):
     def is_complete(self, text: str) -> bool:
         """Whether the words so far are a whole utterance to this agent; False: cannot tell."""
         return False
-
-    @property
-    def answering(self) -> int | None:
-        """The turn that is being answered."""
-        return self._current.turn if self._current is not None else None
 
     def cancel_current_task(self) -> bool:
         """Stop answering; False when nothing was being answered."""
@@ -236,8 +233,11 @@ class _Answer:
     def _piece(
         self, response: GeneratedResponse, *, is_last: bool = False, failed: bool = False
     ) -> AgentResponse:
-        agent, turn, first = self._agent, self._item.turn, self._first
-        piece = AgentResponse(response, turn=turn, first=first, is_last=is_last, failed=failed)
+        agent, item, first = self._agent, self._item, self._first
+        turn = item.turn
+        piece = AgentResponse(
+            response, turn=turn, asked=item, first=first, is_last=is_last, failed=failed
+        )
         if first is None:
             self._first = piece
             if not failed and response.message.text:

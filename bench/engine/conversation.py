@@ -75,6 +75,7 @@ class StreamingConversation:
         self._probability = vad
         self._vad = self._new_vad()
         self._odd = b""
+        self._deaf = False  # while the bot is heard, in echo mode `mute`
         self._open = False
         self._closing: asyncio.Task[None] | None = None
         self._pending: dict[str, Any] = {}  # settings for the next turn
@@ -255,11 +256,17 @@ class StreamingConversation:
     def _plays(self, message: Message | None) -> None:
         if message is not None:
             self.agent.speaking = message
-        if self.settings.echo == "mute":
-            (self.transcriber.unmute if message is None else self.transcriber.mute)()
-        elif self.transcriber.is_muted and message is None:
-            self.transcriber.unmute()
+        self._deafen(message is not None and self.settings.echo == "mute")
         self._idle.restart(None if message is not None else self.settings.idle_seconds)
+
+    def _deafen(self, deaf: bool) -> None:
+        """Mute the transcriber or undo it; one that somebody else has muted is left alone."""
+        if deaf and not self.transcriber.is_muted:
+            self._deaf = True
+            self.transcriber.mute()
+        elif not deaf and self._deaf:
+            self._deaf = False
+            self.transcriber.unmute()
 
     def _was_cut(self, message: Message, heard: str) -> None:
         if self.agent.speaking is message:
@@ -276,8 +283,8 @@ class StreamingConversation:
         self._answer_failed(answer)
 
     def _answer_failed(self, answer: AgentResponse) -> None:
-        if self.agent.answering == answer.turn:
-            self.agent.cancel_current_task()
+        if answer.asked is not None:
+            answer.asked.cancel()  # nobody will read the rest
         if self.settings.apology and not answer.is_apology:
             response = GeneratedResponse(BaseMessage(self.settings.apology))
             self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))

@@ -271,3 +271,14 @@ def test_mute_hears_again_as_soon_as_the_bot_was_cut_off(after: float):
         assert not scene.user.is_muted
 
     play(script, echo="mute")
+
+
+@pytest.mark.parametrize("echo", ["browser-aec", "mute"])
+def test_a_transcriber_that_its_owner_muted_stays_muted(echo: str):
+    async def script(scene: Scene) -> None:
+        scene.conversation.transcriber.mute()
+        await scene.ask(then_seconds=5.0)
+        assert scene.history[-1] == ("bot", LINE)
+        assert scene.user.is_muted
+
+    play(script, echo=echo)

@@ -286,3 +286,20 @@ def test_an_apology_that_fails_in_the_middle_is_not_apologised_for():
     scene = play(ask_twice, synthesizer=Short(seconds_per_word=0.1), apology=APOLOGY)
     assert len(scene.trace.of(WorkerFailed)) == 4
     assert len(scene.speaker.utterances) == 4
+
+
+def test_a_remark_that_fails_does_not_take_the_answer_with_it():
+    class NoRemarks(ToneSynthesizer):
+        async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+            if message.text == "One moment.":
+                raise OSError("gone")
+            return await super().create_speech(message, chunk_size)
+
+    async def script(scene: Scene) -> None:
+        await scene.ask(QUESTION, 0.2)
+        scene.conversation.say("One moment.")
+        await clock.sleep(8.0)
+
+    agent = ScriptedAgent([LINE], think_seconds=1.0)
+    scene = play(script, agent=agent, synthesizer=NoRemarks(seconds_per_word=0.25), apology=APOLOGY)
+    assert scene.history == [("user", QUESTION), ("bot", APOLOGY), ("bot", LINE)]
