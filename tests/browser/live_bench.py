@@ -11,7 +11,9 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import uvicorn
+from fastapi import FastAPI
 from playwright.sync_api import Browser
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 
 from bench import assembly, clock
 from bench.app import serve
@@ -34,6 +36,8 @@ BASE = Config(
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
+
+LOADED = "window.talkbench?.start().session"  # Gradio has sent the page its ticket
 
 # The session runs at the context's rate, and what crosses the socket is kept.
 LISTEN_IN = """(rate) => {
@@ -67,6 +71,19 @@ def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_
         time.sleep(0.02)
 
 
+def server(app: FastAPI) -> uvicorn.Server:
+    """As the command serves it."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            ws_max_size=serve.LARGEST_FRAME,
+            timeout_graceful_shutdown=serve.SHUTDOWN_SECONDS,
+        )
+    )
+
+
 class LiveBench:
     """The whole application with its real engines, on a free port, in a thread of this process."""
 
@@ -74,24 +91,16 @@ class LiveBench:
         self._listener = serve.bind("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
-        self._app = serve.build(BASE)
-        self.sessions: SessionRegistry = self._app.state.sessions
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self._app,
-                log_level="warning",
-                access_log=False,
-                ws_max_size=serve.LARGEST_FRAME,
-                timeout_graceful_shutdown=serve.SHUTDOWN_SECONDS,
-            )
-        )
+        self.sessions: SessionRegistry
+        self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve)
         self._thread.start()
-        until(lambda: self._server.started or not self._thread.is_alive(), "server")
+        until(lambda: not self._thread.is_alive() or self._is_up(), "server")
         self.speech = cache(self._speech)
 
     def close(self) -> None:
+        assert self._server is not None
         self._server.should_exit = True
         self._thread.join()
 
@@ -111,10 +120,27 @@ class LiveBench:
         assert session is not None
         return session
 
+    def lose_sockets(self) -> None:
+        """Cut every WebSocket off without a goodbye, as a network does."""
+
+        async def lose() -> None:
+            assert self._server is not None
+            for connection in tuple(self._server.server_state.connections):
+                if isinstance(connection, AutoWebSocketsProtocol):
+                    connection.transport.abort()
+
+        self.do(lose())
+
+    def _is_up(self) -> bool:
+        return self._server is not None and self._server.started
+
     def _serve(self) -> None:
         async def run() -> None:
             self._loop = asyncio.get_running_loop()
             await assembly.warm_up(BASE)
+            app = serve.build(BASE)
+            self.sessions = app.state.sessions
+            self._server = server(app)
             await self._server.serve([self._listener])
 
         try:
@@ -141,14 +167,14 @@ class Caller:
         self.bench = bench
         self.page = page
         self.sent: dict[int, bytearray] = {}  # PCM by utterance, of all after the greeting
-        page.wait("window.talkbench?.start().session", PATIENCE_SECONDS)
+        page.wait(LOADED, PATIENCE_SECONDS)
         page.evaluate(LISTEN_IN, RATE)
 
     def call(self) -> None:
         """Press Start, and hear the greeting to its end."""
         self.page.talk()
         self.page.wait("talkbench.strip.open", PATIENCE_SECONDS)
-        self.session = self.bench.session(self.page.evaluate("talkbench.start().session"))
+        self.session = self.bench.session(self.told("message", type="ready")[0]["session"])
         self.wait(PlaybackFinished)
         self.bench.do(self._listen_in())
         self.greeted = len(self.page.recording().samples)
@@ -222,9 +248,10 @@ class Caller:
 
 
 @contextmanager
-def caller(chrome: Browser, bench: LiveBench, **context: Any) -> Iterator[Caller]:
+def caller(
+    chrome: Browser, bench: LiveBench, *, complains: tuple[str, ...] = ("uncaught", "error")
+) -> Iterator[Caller]:
     """A caller whose page has nothing to complain of when it is closed."""
-    kit = {"contextRate": RATE}
-    with tab(chrome, f"{bench.url}gradio/", kit=kit, **context) as page:
+    with tab(chrome, f"{bench.url}gradio/", kit={"contextRate": RATE}) as page:
         yield Caller(bench, page)
-        assert [line for line in page.console if line.startswith(("uncaught", "error"))] == []
+        assert [line for line in page.console if line.startswith(complains)] == []
