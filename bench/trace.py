@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from bench import clock, events
+from bench.errors import redacted
 from bench.events import Fact
 
 F = TypeVar("F", bound=Fact)
+logger = logging.getLogger(__name__)
 
 KINDS: dict[str, type[Fact]] = {
     name: kind
@@ -49,16 +53,22 @@ class Trace:
         entry = Entry(round(self.now(), 6), fact)
         self.entries.append(entry)
         for listener in self._listeners:
-            listener(entry)
+            try:
+                listener(entry)
+            except Exception as error:  # who looks on must not break what it looks at
+                self._drop(listener)
+                logger.error("a listener of the trace failed: %s", redacted(repr(error)))
 
     def listen(self, listener: Callable[[Entry], None]) -> Callable[[], None]:
-        """Call `listener` with every entry from now on; returns the function that stops it."""
+        """Call `listener` with every entry from now on; returns the function that stops it.
+
+        One that raises is not called again.
+        """
         self._listeners = (*self._listeners, listener)
+        return partial(self._drop, listener)
 
-        def stop() -> None:
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return stop
+    def _drop(self, listener: Callable[[Entry], None]) -> None:
+        self._listeners = tuple(other for other in self._listeners if other is not listener)
 
     def of(self, kind: type[F]) -> list[F]:
         """The facts of one kind, in order."""

@@ -14,7 +14,15 @@ from hypothesis import strategies as st
 
 import bench
 from bench import clock, events
-from bench.events import AgentFinished, ConversationStarted, Fact, ToolCalled, TurnCommitted, Word
+from bench.events import (
+    AgentFinished,
+    ConversationEnded,
+    ConversationStarted,
+    Fact,
+    ToolCalled,
+    TurnCommitted,
+    Word,
+)
 from bench.testing import ScriptedAgent, ToneSynthesizer
 from bench.trace import KINDS, Entry, Trace, entry_from_dict, entry_to_dict, entry_to_json
 from tests.engine.scene import Listener, Scene, play
@@ -203,3 +211,22 @@ def test_the_familiar_order_of_a_plain_turn():
 def test_the_same_conversation_gives_the_same_bytes():
     one, two = (list(play(_plain).trace.lines()) for _ in range(2))
     assert one == two
+
+
+def test_a_listener_that_raises_breaks_nothing_and_is_not_called_again(
+    caplog: pytest.LogCaptureFixture,
+):
+    told: list[object] = []
+
+    def broken(entry: object) -> None:
+        told.append(entry)
+        raise RuntimeError("api_key=sk-1234567890abcdef")
+
+    trace = Trace()
+    trace.listen(broken)
+    trace.listen(told.append)
+    for _ in range(2):
+        trace.record(ConversationEnded("terminated"))
+    assert len(told) == 3
+    assert len(trace) == 2
+    assert "sk-1234567890abcdef" not in caplog.text

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
 from bench.engine.speaking import SynthesisResultsWorker
 from bench.engine.turns import Bot
@@ -30,11 +29,6 @@ class Floor:
         self.on_interrupted: Callable[[], None] | None = None
         self._speaking = speaking
         self._record = record
-
-    @property
-    def device(self) -> OutputDevice:
-        """The loudspeaker."""
-        return self._speaking.device
 
     def bot(self) -> Bot:
         """What the bot is doing; speech that may not be interrupted counts as idle."""

@@ -14,6 +14,7 @@ from bench.engine.settings import ConversationSettings, barge_in_words
 from bench.engine.words import has_stop_word, is_backchannel, is_echo, trails_off, words_of
 
 ECHO_MARGIN_DB = 6.0  # a user speaks at least so much louder than the known echo
+ECHO_FADES_DB = 6.0  # that a known echo is forgotten with every turn, if nothing renews it
 ECHO_ENDS_SECONDS = 0.35  # an echo ends so soon after the bot is held
 
 
@@ -143,7 +144,7 @@ class TurnTaker:
             return WAIT
         if not final and len(words_of(text)) == 1 and is_echo(text, playing):
             return WAIT  # the final will tell whose word it is
-        if confidence < self.settings.interrupt_confidence:
+        if confidence < self.settings.interrupt_confidence and not has_stop_word(text):
             return Decision(Act.IGNORE, "unclear") if final else WAIT
         return self._while_busy(text, at, bot, final=final, ends_turn=ends_turn)
 
@@ -270,6 +271,8 @@ class TurnTaker:
 
     def _commit(self, reason: str) -> Decision:
         text = self.text
+        if self._echo_db is not None:
+            self._echo_db -= ECHO_FADES_DB
         self._finals.clear()
         self._partial = ""
         self._ended_at = None
