@@ -52,7 +52,7 @@ class Cut:
 
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Mean words wrong: word times or none, a client that reports or none, four deliveries."""
-    cuts = 50 if quick else 300
+    cuts = 50 if quick else 200
     found: list[Figure] = []
     for word_times in (True, False):
         for reports in (True, False):

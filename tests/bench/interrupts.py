@@ -36,9 +36,9 @@ def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Requested interrupts, and a spoken "stop", on a dedicated core; then on the wall clock."""
     found: list[Figure] = []
     for key, name, on, spoken, rounds in (
-        ("interrupt", "interrupt → silence", "core", False, 2 if quick else 8),
-        ("interrupt.stop", "final “stop” → silence", "core", True, 1 if quick else 4),
-        ("interrupt.wall", "interrupt → silence", "wall", False, 1 if quick else 4),
+        ("interrupt", "interrupt → silence", "core", False, 2 if quick else 5),
+        ("interrupt.stop", "final “stop” → silence", "core", True, 1 if quick else 2),
+        ("interrupt.wall", "interrupt → silence", "wall", False, 1 if quick else 2),
     ):
         progress(f"{CONVERSATIONS} conversations, {rounds} interrupts each, {on} clock")
         ours, raw = Silence(), Silence()

@@ -14,6 +14,7 @@ from tests.bench.crowd import Memory, Scene, Seen, apart, weigh_apart
 from tests.bench.figures import Figure, Progress
 
 LATE_SECONDS = 0.02
+FULL = 0.95  # share of a core at which lateness begins to grow
 FEW, MANY = 10, 100  # conversations: as the peers were measured, and as a server has them
 NAMES = {"ours": "live conversations a core carries", "vad": "same, with Silero VAD"}
 GOALS = {"ours": ">= 300", "vad": None}
@@ -32,8 +33,8 @@ class Effort:
     weighed: int  # conversations
 
 
-THOROUGH = Effort(("ours", "raw", "vad"), 10.0, 1.1, 5, 3, 5.0, 400)
-QUICK = Effort(("ours", "raw"), 2.0, 1.2, 2, 1, 3.0, 100)
+THOROUGH = Effort(("ours", "raw", "vad"), 10.0, 1.1, 5, 3, 3.0, 200)
+QUICK = Effort(("ours", "raw"), 2.0, 1.2, 3, 1, 2.0, 100)
 
 
 @dataclass(slots=True)
@@ -49,6 +50,15 @@ class Search:
         limit = min(self.failed, default=0)
         return max((n for n in self.passed if not limit or n < limit), default=0)
 
+    def next(self, guess: float, step: float) -> int | None:
+        """The N to try now, near the guess; None when the best is known to within a step."""
+        best, limit = self.best, min(self.failed, default=0)
+        if not limit:
+            return round(max(guess, best * step))
+        if not best:
+            return max(1, round(min(guess, limit / step)))
+        return round((best * limit) ** 0.5) if limit > best * step + 1 else None
+
     def note(self) -> str:
         """Every N tried with its p99."""
         parts: list[str] = []
@@ -56,6 +66,8 @@ class Search:
             if runs:
                 told = ", ".join(f"{n} ({1e3 * late:.3g})" for n, late in sorted(runs.items()))
                 parts.append(f"{word} {told}")
+        if not self.failed:
+            parts.append("none failed, so it may be more")
         return f"N and p99 lateness in ms: {'; '.join(parts)}"
 
 
@@ -91,18 +103,17 @@ def _cpu(runs: list[Seen]) -> float:
 
 
 def _search(who: str, guess: float, effort: Effort, progress: Progress) -> Search:
-    """Up from the guess while they pass, down from it until one does."""
-    search, rung, direction = Search(), 0, 0
+    """From the guess up or down, by the CPU that was left, until the steps are small."""
+    search, n = Search(), max(1, round(guess))
     for _ in range(effort.tries):
-        n = max(1, round(guess * effort.step**rung))
         progress(f"{n} conversations, {who}")
         seen = apart(Scene(who, n, effort.seconds))
         good = seen.p99 < LATE_SECONDS and not seen.dropped
         (search.passed if good else search.failed)[n] = seen.p99
-        if direction and good != (direction > 0):
+        proposed = search.next(n * FULL / seen.cpu, effort.step)
+        if proposed is None:
             break
-        direction = 1 if good else -1
-        rung += direction
+        n = proposed
     return search
 
 

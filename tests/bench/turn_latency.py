@@ -24,7 +24,7 @@ STREAMED = Delays(yields=True)
 def figures(quick: bool, progress: Progress) -> list[Figure]:
     """Own time of a turn on a dedicated core, then on the wall clock."""
     found: list[Figure] = []
-    turns = 200 if quick else 500
+    turns = 200 if quick else 300
     for key, name, delays in (
         ("turn", "final → first audio", Delays()),
         ("turn.streamed", "same, tokens one a loop pass", STREAMED),
@@ -34,7 +34,7 @@ def figures(quick: bool, progress: Progress) -> list[Figure]:
         goals = GOALS if delays == Delays() else None
         note = f"{turns} turns"
         found += percentiles(key, name, ours, raw, clock="core", goals=goals, note=note)
-    turns = 50 if quick else 200
+    turns = 50 if quick else 100
     progress(f"{turns} turns, wall clock")
     ours, raw = interleaved(turns, Delays(), "wall", play_seconds=0.03)
     note = f"{turns} turns"

@@ -11,7 +11,7 @@ from dataclasses import replace
 from tests.bench.crowd import Scene, Seen, apart
 from tests.bench.figures import Figure, Progress
 
-SCENE = Scene("ours", 100, 6.0, "virtual")
+SCENE = Scene("ours", 100, 3.0, "virtual")
 
 
 def figures(quick: bool, progress: Progress) -> list[Figure]:
