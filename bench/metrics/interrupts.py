@@ -25,6 +25,8 @@ class Interrupt:
     - `detect`: from the first voiced sample of the user to its being noticed. The sample's instant
       is reckoned back from the decision, which knows how many samples had come by then.
     - `decide`: from the notice to the decision (words, voice for long enough, the policy).
+    - `paused`: from the first voiced sample to the pause, where the bot was held until it was
+      decided; the listener hears silence from then on.
     - `flush`: from the decision to the loudspeaker's word that it is silent, the way there and
       back included.
     """
@@ -34,6 +36,7 @@ class Interrupt:
     reason: str
     policy: str
     detect: float | None = None
+    paused: float | None = None
     decide: float | None = None
     flush: float | None = None
     heard: str = ""
@@ -76,11 +79,13 @@ def _interrupt(
 ) -> Interrupt:
     decided_at = entries[i].at
     onset = _onset(entries[:i])
-    detect = decide = None
+    detect = decide = paused = None
     if onset is not None and decided.reason != "requested":
         noticed_at, began_sample = onset
         began_at = decided_at - (decided.at_sample - began_sample) / SAMPLE_RATE
         detect, decide = max(0.0, noticed_at - began_at), decided_at - noticed_at
+        held_at = _held(entries[:i], noticed_at)
+        paused = max(0.0, held_at - began_at) if held_at is not None else None
     silent_at, cut = _silence(entries[i + 1 :])
     return Interrupt(
         turn=decided.turn,
@@ -88,6 +93,7 @@ def _interrupt(
         reason=decided.reason,
         policy=decided.policy,
         detect=detect,
+        paused=paused,
         decide=decide,
         flush=silent_at - decided_at if silent_at is not None else None,
         heard=cut.heard if cut else "",
@@ -103,6 +109,16 @@ def _onset(before: Sequence[Entry]) -> tuple[float, int] | None:
             return at, fact.at_sample
         if isinstance(fact, TurnCommitted):
             return None
+    return None
+
+
+def _held(before: Sequence[Entry], noticed_at: float) -> float | None:
+    """When the bot was paused for this sound, if it still is."""
+    for at, fact in reversed(before):
+        if at < noticed_at or isinstance(fact, Resumed):
+            return None
+        if isinstance(fact, Held):
+            return at
     return None
 
 

@@ -26,8 +26,8 @@ class Session:
     """What one conversation came to.
 
     `spreads` are by name: the stages of `turns.Stages`, `response`, `voice_to_voice`, and of the
-    interrupts `detect`, `decide`, `flush`, `interrupt` (their total) and `pause` (holds for
-    nothing).
+    interrupts `detect`, `paused`, `decide`, `flush`, `interrupt` (their total) and `pause` (holds
+    for nothing).
     """
 
     turns: int
@@ -47,6 +47,7 @@ def session(trace: Trace) -> Session:
         "response": [turn.stages.response for turn in had],
         "voice_to_voice": [turn.stages.voice_to_voice for turn in had],
         "detect": [cut.detect for cut in cuts],
+        "paused": [cut.paused for cut in cuts],
         "decide": [cut.decide for cut in cuts],
         "flush": [cut.flush for cut in cuts],
         "interrupt": [cut.total for cut in cuts],

@@ -120,6 +120,7 @@ def test_an_interrupt_comes_apart_into_detect_decide_flush() -> None:
     (cut,) = interrupts(trace(*ANSWERED[:-1], *CUT))
     # 8000 samples before the decision at 10.4 the user began: at 9.9.
     assert cut.detect == pytest.approx(0.1)
+    assert cut.paused == pytest.approx(0.1)
     assert cut.decide == pytest.approx(0.4)
     assert cut.flush == pytest.approx(0.03)
     assert cut.total == pytest.approx(0.53)

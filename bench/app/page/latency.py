@@ -36,6 +36,7 @@ FIGURES = {
     "synthesis": "· voice’s first sound",
     "playout": "· to your loudspeaker",
     "interrupt": "Interrupt: your first sound → silence",
+    "paused": "· paused, so that you hear nothing",
     "detect": "· noticed",
     "decide": "· decided",
     "flush": "· silent (there and back)",
@@ -78,6 +79,8 @@ def _anatomy(cuts: Sequence[Interrupt]) -> str:
 def _cut_row(cut: Interrupt, longest: float) -> str:
     why = "button" if cut.reason == "requested" else cut.reason
     about = f"{escape(why)} · {escape(cut.policy)}"
+    if cut.paused is not None:
+        about += f" · paused after {duration(cut.paused)}"
     if cut.intended:
         heard, intended = len(cut.heard.split()), len(cut.intended.split())
         about += f" · {heard} of {intended} words heard"
