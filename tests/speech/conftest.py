@@ -1,6 +1,7 @@
 """Real engines, started once: they belong to no event loop."""
 
 from collections.abc import Callable, Generator
+from functools import cache
 
 import pytest
 
@@ -26,14 +27,22 @@ def recogniser() -> Generator[Recogniser]:
 
 
 @pytest.fixture(scope="session")
-def say(espeak: Espeak) -> Say:
-    """Speech with a moment of silence on both sides, as 16 kHz PCM."""
+def say() -> Say:
+    """Speech with a moment of silence on both sides, as 16 kHz PCM.
 
-    async def speak(text: str, **options: object) -> bytes:
-        return b"".join([chunk.pcm async for chunk in espeak.speak(text, **options)])
+    An engine for each: only what espeak says first is the same every time.
+    """
 
+    @cache
     def said(text: str, **options: object) -> bytes:
-        pause = bytes(9_600)
-        return pause + clock.run(speak(text, **options)) + pause
+        engine = Espeak()
+
+        async def speak() -> bytes:
+            return b"".join([chunk.pcm async for chunk in engine.speak(text, **options)])
+
+        try:
+            return bytes(9_600) + clock.run(speak()) + bytes(9_600)
+        finally:
+            engine.close()
 
     return said
