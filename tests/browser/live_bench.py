@@ -167,6 +167,7 @@ class Caller:
         self.bench = bench
         self.page = page
         self.sent: dict[int, bytearray] = {}  # PCM by utterance, of all after the greeting
+        self.sent_at: dict[int, float] = {}  # the first of it, seconds since the epoch
         page.wait(LOADED, PATIENCE_SECONDS)
         page.evaluate(LISTEN_IN, RATE)
 
@@ -240,6 +241,7 @@ class Caller:
         record = device.on_sent
 
         def sent(utterance: Utterance, chunk: bytes) -> None:
+            self.sent_at.setdefault(utterance.id, time.time())
             self.sent.setdefault(utterance.id, bytearray()).extend(chunk)
             if record is not None:
                 record(utterance, chunk)
