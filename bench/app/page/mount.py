@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import gradio as gr
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from gradio.themes import Base
 from starlette.responses import FileResponse, RedirectResponse
 
+from bench import clock
 from bench.app.page.handlers import Handlers, Voice
 from bench.app.page.layout import STATIC, build
 from bench.assembly import Settings, settings
@@ -54,21 +56,26 @@ def mount_page(
         font=["system-ui", "sans-serif"],
         font_mono=["ui-monospace", "monospace"],
     )
-    page = build(handlers)
-    gr.mount_gradio_app(
-        app,
-        page,
-        path=PATH,
-        theme=theme,
-        # As `css` Gradio would put every rule below its own container.
-        head=f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>",
-        footer_links=[],
-        run_history=False,
-        mcp_server=False,
-        show_error=True,
-        auth=None if password is None else partial(_knows, password),
-        auth_message="Any name will do; the server was given the password, or printed it.",
-    )
+
+    def mounted() -> gr.Blocks:
+        page = build(handlers)
+        gr.mount_gradio_app(
+            app,
+            page,
+            path=PATH,
+            theme=theme,
+            # As `css` Gradio would put every rule below its own container.
+            head=f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>",
+            footer_links=[],
+            run_history=False,
+            mcp_server=False,
+            show_error=True,
+            auth=None if password is None else partial(_knows, password),
+            auth_message="Any name will do; the server was given the password, or printed it.",
+        )
+        return page
+
+    page = _on_a_loop(mounted)
     # Gradio sums up all its events with pandas after each one, and holds the interpreter meanwhile.
     page._queue.ANAYLTICS_CACHE_FREQUENCY = sys.maxsize
     return app
@@ -76,3 +83,16 @@ def mount_page(
 
 def _knows(password: str, name: str, given: str) -> bool:
     return hmac.compare_digest(password.encode(), given.encode())
+
+
+def _on_a_loop(make: Callable[[], gr.Blocks]) -> gr.Blocks:
+    """Call `make` where a loop runs: where none does, Gradio leaves one of its own behind."""
+
+    async def made() -> gr.Blocks:
+        return make()
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return clock.run(made())
+    return make()
