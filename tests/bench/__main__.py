@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.bench import table
+from tests.bench import document, table
 from tests.bench.figures import Figure, Progress, settle_memory
 from tests.bench.workload import SENTENCES, spoken
 
@@ -37,31 +37,31 @@ def main() -> int:
         spoken(sentence)
     settle_memory()
     print(f"{machine()}\n" + "\n".join(table.footnotes()), end="\n\n")
-    results: dict[str, list[Figure]] = {}
+    results, sections = dict[str, list[Figure]](), dict[str, str]()
     for name in asked.only or (ENGINE if asked.quick else GROUPS):
         measure = _measurer(GROUPS[name][0])
         if measure is None:
             continue
-        began = time.monotonic()
+        began, load = time.monotonic(), os.getloadavg()[0]
         results[name] = measure(asked.quick, _progress(name))
+        sections[GROUPS[name][1]] = document.section(machine(load), results[name])
         _clear_line()
         print(table.plain(GROUPS[name][1], results[name]))
         print(f"      ({time.monotonic() - began:.0f} s)\n")
     if asked.json:
         asked.json.write_text(json.dumps(_as_json(results), indent=1) + "\n", encoding="utf-8")
     if asked.markdown:
-        from tests.bench import document
-
-        document.update(machine(), {GROUPS[n][1]: found for n, found in results.items()})
+        document.update(sections, [title for _, title in GROUPS.values()])
     missed = [f for found in results.values() for f in found if f.met is False]
     print(f"{len(missed)} of {sum(len(r) for r in results.values())} figures miss their goal")
     return 0
 
 
-def machine() -> str:
-    """What this was measured on."""
-    load = ", ".join(f"{x:.1f}" for x in os.getloadavg())
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}"
+def machine(load: float | None = None) -> str:
+    """What this is measured on; the load of the last minute, since it was `load`."""
+    loads = [os.getloadavg()[0] if load is None else load, *([os.getloadavg()[0]] if load else [])]
+    told = " to ".join(f"{x:.1f}" for x in loads)
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {told}"
     return f"{platform.python_implementation()} {platform.python_version()} on {system}"
 
 

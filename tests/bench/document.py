@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,34 +12,41 @@ from tests.bench.figures import Figure
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 BEGIN, END = "<!-- figures: written by `make bench` -->", "<!-- end of figures -->"
+MISSED = table.MARKS[False]
 
 
-def update(machine: str, tables: Mapping[str, Sequence[Figure]], page: Path = PAGE) -> None:
-    """Put these tables in place of the page's.
+def section(machine: str, figures: Sequence[Figure]) -> str:
+    """One table, and when and on what it was measured."""
+    day = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return f"Measured on {day}: {machine}.\n\n{table.markdown(figures)}"
+
+
+def update(sections: Mapping[str, str], titles: Sequence[str], page: Path = PAGE) -> None:
+    """Put these sections in their places; what was not measured anew stays as it was.
 
     Raises:
         ValueError: the page has not both markers.
     """
-    text = page.read_text("utf-8")
-    before, began, rest = text.partition(BEGIN)
-    _, ended, after = rest.partition(END)
+    before, began, rest = page.read_text("utf-8").partition(BEGIN)
+    inside, ended, after = rest.partition(END)
     if not (began and ended):
         raise ValueError(f"{page.name} must hold the lines {BEGIN!r} and {END!r}")
-    day = datetime.datetime.now(datetime.UTC).date().isoformat()
-    told = [f"Measured on {day}: {machine}.", *(f"- {note}." for note in table.footnotes())]
-    parts = ["\n".join([told[0], "", *told[1:]]), _misses(tables)]
-    parts += [table.markdown(title, figures) for title, figures in tables.items()]
-    page.write_text("\n\n".join([before + BEGIN, *parts, END + after]), "utf-8")
+    found = re.findall(r"(?ms)^### (.*?)\n\n(.*?)\s*(?=^### |\Z)", inside)
+    kept = dict(found) | dict(sections)
+    tables = [f"### {title}\n\n{kept[title]}" for title in titles if title in kept]
+    notes = "\n".join(f"- {note}." for note in table.footnotes())
+    parts = [before + BEGIN, notes, _misses("\n".join(tables)), *tables, END + after]
+    page.write_text("\n\n".join(parts), "utf-8")
 
 
-def _misses(tables: Mapping[str, Sequence[Figure]]) -> str:
-    """The goals that are missed, first of all."""
-    missed = [f for figures in tables.values() for f in figures if f.met is False]
-    goals = sum(f.met is not None for figures in tables.values() for f in figures)
-    lines = [f"{goals - len(missed)} of {goals} goals are met; missed are:" if missed
-             else f"All {goals} goals are met."]  # fmt: skip
-    lines += [
-        f"- {f.name} ({f.clock} clock): {table.number(f.value)} {f.unit}, goal {f.goal}"
-        for f in missed
-    ]
-    return "\n".join([lines[0], *(["", *lines[1:]] if missed else [])])
+def _misses(tables: str) -> str:
+    """The goals that are missed, before all else."""
+    rows = [re.split(r" *\| *", line)[1:-1] for line in tables.splitlines() if line[:2] == "| "]
+    goals = [row for row in rows if row[6][:2] in ("<=", ">=")]
+    missed = [row for row in goals if row[7] == MISSED]
+    if not missed:
+        return f"All {len(goals)} goals are met."
+    lines = [f"{len(goals) - len(missed)} of {len(goals)} goals are met. Missed are:", ""]
+    for name, clock, value, unit, _, _, goal, *_ in missed:
+        lines.append(f"- {name} ({clock} clock): {value} {unit}, goal {goal}")
+    return "\n".join(lines)

@@ -63,11 +63,11 @@ def _aligned(row: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join([*left, *right]).rstrip()
 
 
-def markdown(title: str, figures: Sequence[Figure]) -> str:
+def markdown(figures: Sequence[Figure]) -> str:
     """The same for `docs/performance.md`, a column for each peer."""
     peers = list(dict.fromkeys(p for f in figures for p in beside(f.key)))
     heads = [*HEADS[:-1], "met", *("raw, there" if peer == RAW else peer for peer in peers)]
-    lines = [f"### {title}", "", _row(heads), _row(["---"] * len(heads))]
+    lines = [_row(heads), _row(["---"] * len(heads))]
     for figure in figures:
         them = beside(figure.key)
         lines.append(_row([*cells(figure), *(them.get(peer, "") for peer in peers)]))

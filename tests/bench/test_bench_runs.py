@@ -130,14 +130,19 @@ def test_a_page_gets_its_tables_and_keeps_the_rest(tmp_path: Path):
     page = tmp_path / "page.md"
     page.write_text(f"before\n\n{document.BEGIN}\nold\n{document.END}\n\nafter\n", "utf-8")
     figure = Figure("turn.p50", "a turn", 0.6, "ms", "core", 0.2, "<= 0.8", "why")
+    slow = Figure("n", "others", 1.0, "ms", "wall", goal="<= 0.5")
+    titles = ["Turns", "Others"]
+    document.update({"Others": document.section("a machine", [slow])}, titles, page)
     for _ in range(2):
-        document.update("a machine", {"Turns": [figure]}, page)
+        document.update({"Turns": document.section("a machine", [figure])}, titles, page)
     text = page.read_text("utf-8")
     assert text.startswith(f"before\n\n{document.BEGIN}\n")
     assert text.endswith(f"{document.END}\n\nafter\n")
     assert "| a turn | core | 0.6 | ms |" in text
     assert "old" not in text
-    assert text.count("a machine") == 1
+    assert text.count("a machine") == 2
+    assert text.index("### Turns") < text.index("### Others")
+    assert "1 of 2 goals are met. Missed are:\n\n- others (wall clock): 1 ms, goal <= 0.5" in text
 
 
 def test_figures_can_be_read_back():
