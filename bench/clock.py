@@ -41,8 +41,20 @@ async def sleep(seconds: float) -> None:
 
 async def sleep_until(at: float) -> None:
     """Wait for an instant of `now()`; one that has passed does not even yield."""
-    if (seconds := at - now()) > 0:
-        await asyncio.sleep(seconds)
+    loop = asyncio.get_running_loop()
+    if at <= loop.time():
+        return
+    instant = loop.create_future()
+    timer = loop.call_at(at, _come, instant)
+    try:
+        await instant
+    finally:
+        timer.cancel()
+
+
+def _come(instant: asyncio.Future[None]) -> None:
+    if not instant.done():
+        instant.set_result(None)
 
 
 def deadline(seconds: float | None) -> asyncio.Timeout:
