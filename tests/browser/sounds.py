@@ -4,18 +4,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATE = 48_000
-FORMANTS = ((730, 90, 1.0), (1090, 110, 0.5), (2440, 160, 0.2), (3400, 200, 0.1))  # Hz, Hz, gain
+FORMANTS = ((550, 80, 1.0), (1800, 120, 0.5), (2500, 160, 0.3), (3400, 200, 0.1))  # Hz, Hz, gain
 
 
-def vowel(seconds: float = 0.3, pitch: float = 120.0) -> bytes:
-    """An "ah" with a little vibrato: voice, and no word."""
+def vowel(seconds: float = 0.3) -> bytes:
+    """An "eh" that falls from 130 to 95 Hz: voice, and no word."""
     t = np.arange(round(seconds * RATE)) / RATE
-    phase = 2 * np.pi * np.cumsum(pitch + 10 * np.sin(2 * np.pi * 4 * t)) / RATE
-    sound = np.zeros_like(t)
-    for harmonic in range(1, 30):
-        gain = sum(g / (1 + ((harmonic * pitch - hz) / width) ** 2) for hz, width, g in FORMANTS)
-        sound += gain * np.sin(harmonic * phase)
-    return _pcm(sound * np.clip(np.minimum(t, t[::-1]) / 0.03, 0, 1))
+    pitch = 130 - 35 * t / seconds + 6 * np.sin(2 * np.pi * 4 * t)
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    voice = np.zeros_like(t)
+    for harmonic in range(1, 35):
+        hertz = harmonic * pitch
+        gain = sum(g / (1 + ((hertz - peak) / width) ** 2) for peak, width, g in FORMANTS)
+        voice += gain * np.sin(harmonic * phase)
+    voice *= np.clip(np.minimum(t / 0.02, t[::-1] / 0.08), 0, 1)
+    breath = np.random.default_rng(0).standard_normal(len(t))
+    breath *= np.clip(np.minimum(t, t[::-1]) / 0.03, 0, 1)
+    return _pcm(voice / np.max(np.abs(voice)) + 0.02 * breath)
 
 
 def cough(seconds: float = 0.2) -> bytes:
