@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import json
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable
+import traceback
 from pathlib import Path
 
 from tests.bench import document, table
@@ -31,38 +30,59 @@ ENGINE = ("1", "2", "3", "4", "5", "clock")
 
 
 def main() -> int:
-    """Measure what was asked for, print it, write it."""
+    """Measure what was asked for, print it, write it; 1 when a measurement broke off."""
     asked = _arguments()
     for sentence in SENTENCES:
         spoken(sentence)
     settle_memory()
-    print(f"{machine()}\n" + "\n".join(table.footnotes()), end="\n\n")
+    print(f"{machine(_load())}\n" + "\n".join(table.footnotes()), end="\n\n")
     results, sections = dict[str, list[Figure]](), dict[str, str]()
-    for name in asked.only or (ENGINE if asked.quick else GROUPS):
-        measure = _measurer(GROUPS[name][0])
-        if measure is None:
+    names = asked.only or (ENGINE if asked.quick else tuple(GROUPS))
+    broken: list[str] = []
+    for name in names:
+        began, load = time.monotonic(), _load()
+        found = _measured(name, quick=asked.quick)
+        if found is None:
+            broken.append(name)
             continue
-        began, load = time.monotonic(), os.getloadavg()[0]
-        results[name] = measure(asked.quick, _progress(name))
-        sections[GROUPS[name][1]] = document.section(machine(load), results[name])
-        _clear_line()
-        print(table.plain(GROUPS[name][1], results[name]))
-        print(f"      ({time.monotonic() - began:.0f} s)\n")
+        results[name] = found
+        title, told = GROUPS[name][1], machine(f"{load} to {_load()}")
+        sections[title] = document.section(told, found)
+        print(
+            f"{table.plain(title, found)}\n      ({time.monotonic() - began:.0f} s)\n", flush=True
+        )
     if asked.json:
         asked.json.write_text(json.dumps(_as_json(results), indent=1) + "\n", encoding="utf-8")
     if asked.markdown:
         document.update(sections, [title for _, title in GROUPS.values()])
     missed = [f for found in results.values() for f in found if f.met is False]
     print(f"{len(missed)} of {sum(len(r) for r in results.values())} figures miss their goal")
-    return 0
+    if broken:
+        print(f"broke off, and stand in no table: {', '.join(broken)}")
+    return 1 if broken else 0
 
 
-def machine(load: float | None = None) -> str:
-    """What this is measured on; the load of the last minute, since it was `load`."""
-    loads = [os.getloadavg()[0] if load is None else load, *([os.getloadavg()[0]] if load else [])]
-    told = " to ".join(f"{x:.1f}" for x in loads)
-    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {told}"
+def _measured(name: str, *, quick: bool) -> list[Figure] | None:
+    """The figures of a group; None, and why, when they cannot be had: the others still can."""
+    try:
+        return importlib.import_module(f"tests.bench.{GROUPS[name][0]}").figures(
+            quick, _progress(name)
+        )
+    except Exception:
+        traceback.print_exc()
+        return None
+    finally:
+        _clear_line()
+
+
+def machine(load: str) -> str:
+    """What this is measured on, while its load (of the last minute) is so much."""
+    system = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load}"
     return f"{platform.python_implementation()} {platform.python_version()} on {system}"
+
+
+def _load() -> str:
+    return f"{os.getloadavg()[0]:.1f}"
 
 
 def _arguments() -> argparse.Namespace:
@@ -92,14 +112,6 @@ def _groups(text: str) -> list[str]:
     return names
 
 
-def _measurer(module: str) -> Callable[[bool, Progress], list[Figure]] | None:
-    """`figures` of a module of this package; None where there is no such module."""
-    name = f"tests.bench.{module}"
-    if importlib.util.find_spec(name) is None:
-        return None
-    return importlib.import_module(name).figures
-
-
 def _progress(group: str) -> Progress:
     def show(what: str) -> None:
         if sys.stderr.isatty():
@@ -115,7 +127,7 @@ def _clear_line() -> None:
 
 def _as_json(results: dict[str, list[Figure]]) -> dict[str, object]:
     figures = {name: [f.as_dict() for f in found] for name, found in results.items()}
-    return {"machine": machine(), "notes": table.footnotes(), "figures": figures}
+    return {"machine": machine(_load()), "notes": table.footnotes(), "figures": figures}
 
 
 if __name__ == "__main__":

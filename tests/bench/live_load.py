@@ -56,7 +56,7 @@ class Search:
         if not limit:
             return round(max(guess, best * step))
         if not best:
-            return max(1, round(min(guess, limit / step)))
+            return max(1, round(min(guess, limit / step**2)))
         return round((best * limit) ** 0.5) if limit > best * step + 1 else None
 
     def note(self) -> str:

@@ -108,7 +108,7 @@ def test_the_search_takes_the_largest_below_the_first_failure():
 def test_the_search_goes_where_the_guess_is_then_closes_in():
     assert Search({100: 0.001}, {}).next(190.0, 1.1) == 190
     assert Search({100: 0.001}, {}).next(90.0, 1.1) == 110
-    assert Search({}, {100: 0.1}).next(95.0, 1.1) == 91
+    assert Search({}, {100: 0.1}).next(95.0, 1.1) == 83
     assert Search({100: 0.001}, {200: 0.1}).next(0.0, 1.1) == 141
     assert Search({100: 0.001}, {110: 0.1}).next(0.0, 1.1) is None
 
