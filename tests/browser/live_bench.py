@@ -199,7 +199,7 @@ class Caller:
         try:
             until(found, f"{kind.__name__} {fields}")
         except AssertionError as error:
-            newest = "\n".join(list(self.session.trace.lines())[-40:])
+            newest = "\n".join(list(self.session.trace.lines())[-90:])
             raise AssertionError(f"{error}; the trace ends with\n{newest}") from None
         fact = found()
         assert fact is not None

@@ -90,7 +90,7 @@ def test_barging_in_stops_the_voice_and_what_was_not_heard_was_never_said(
     with caller(chrome, bench) as person:
         person.call()
         stories = list[int]()
-        for seconds, then in (1.2, "what time do you close"), (1.6, "stop please"), (2.0, "stop"):
+        for seconds, then in (1.2, "what time do you close"), (1.6, "stop"), (2.0, "stop"):
             story = person.ask(STORY)
             stories.append(person.wait(PlaybackStarted, utterance=story.id).turn)
             person.plays(story, seconds)
