@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from bench import clock, events
+from bench import clock, events, truths
 from bench.errors import redacted
 from bench.events import Fact
 
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 KINDS: dict[str, type[Fact]] = {
     name: kind
-    for name, kind in vars(events).items()
+    for name, kind in (vars(events) | vars(truths)).items()
     if isinstance(kind, type) and issubclass(kind, Fact) and kind is not Fact
 }
 

@@ -5,7 +5,7 @@ import inspect
 
 import pytest
 
-from bench import events
+from bench import events, truths
 from bench.events import Fact
 from bench.trace import KINDS
 
@@ -64,7 +64,7 @@ def test_the_facts_of_the_table_are_there_with_their_fields(kind: str):
 def test_every_fact_class_of_the_module_is_a_kind():
     classes = {
         name
-        for name, item in vars(events).items()
+        for name, item in (vars(events) | vars(truths)).items()
         if isinstance(item, type) and issubclass(item, Fact) and item is not Fact
     }
     assert classes == set(KINDS)

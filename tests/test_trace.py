@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bench
-from bench import clock, events
+from bench import clock, events, truths
 from bench.events import (
     AgentFinished,
     ConversationEnded,
@@ -64,7 +64,7 @@ def any_of(kind: type[Fact]) -> st.SearchStrategy[Fact]:
 
 def test_no_fact_lives_outside_the_vocabulary():
     assert {kind.__name__: kind for kind in fact_classes()} == KINDS
-    assert {kind.__module__ for kind in fact_classes()} == {events.__name__}
+    assert {kind.__module__ for kind in fact_classes()} == {events.__name__, truths.__name__}
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

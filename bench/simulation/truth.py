@@ -1,0 +1,42 @@
+"""What the user says, as it is said: the script's words and where they lie in the microphone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bench.events import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The words of one step; samples count from the first of the microphone's stream.
+
+    `role` is the step's: turn, interrupt, backchannel, noise or side_talk; `own` is False for words
+    that are not the user's own, such as the bot's echo.
+    """
+
+    step: str
+    words: tuple[Word, ...]
+    role: str = "turn"
+    own: bool = True
+
+
+@dataclass(slots=True)
+class TruthFeed:
+    """Written by the scripted user when a step begins, read by a simulated transcriber, which must
+    not use a word before the microphone's stream has reached its last sample."""
+
+    said: list[Said] = field(default_factory=list[Said])
+
+    def say(
+        self, step: str, words: Sequence[Word], role: str = "turn", *, own: bool = True
+    ) -> None:
+        """Add the words of a step."""
+        self.said.append(Said(step, tuple(words), role, own))
+
+    @property
+    def step(self) -> str:
+        """The newest step that holds words, the key of whatever is drawn for its answer; "" before
+        the first."""
+        return next((said.step for said in reversed(self.said) if said.words and said.own), "")
