@@ -104,10 +104,14 @@ def assemble(
     trace: Trace | None = None,
     base: Settings | None = None,
     conversation_id: str = "",
+    parts: Mapping[str, Any] | None = None,
+    vad: bool = True,
 ) -> StreamingConversation:
     """A conversation, ready to start, that says what it plays to `output_device`.
 
-    `base` holds the settings that the request changes, those of this process unless given.
+    `base` holds the settings that the request changes, those of this process unless given. `parts`
+    is added to the agent config, for providers that want more than settings. Without `vad` only
+    words tell that the user speaks.
 
     Raises:
         ConfigError: the request names what is unknown, impossible or not its to set, or a provider
@@ -115,7 +119,8 @@ def assemble(
     """
     base = settings() if base is None else base
     asked = read_request(request, base)
-    handler, agent_config = VoiceHandler(base.keys), _agent_config(asked.providers)
+    handler = VoiceHandler(base.keys)
+    agent_config = _agent_config(asked.providers) | dict(parts or {})
     agent = handler.create_agent(agent_config)
     wanted = dataclasses.replace(base.conversation, **asked.changes)
     if wanted.greeting is None:
@@ -125,7 +130,7 @@ def assemble(
         transcriber=handler.create_transcriber(agent_config),
         agent=agent,
         synthesizer=handler.create_synthesizer(agent_config),
-        vad=SileroStream().probability,
+        vad=SileroStream().probability if vad else None,
         trace=trace,
         conversation_id=conversation_id,
         **{name: getattr(wanted, name) for name in ConversationSettings.names()},

@@ -184,6 +184,11 @@ class StreamingConversation:
         return self._vad.speaking if self._vad is not None else bool(self._turns.text)
 
     @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks and nothing is on its way: no words, no answer, no voice."""
+        return not (self._floor.live or self._turns.text or self.is_human_speaking)
+
+    @property
     def turn(self) -> int:
         """How many turns the user has had."""
         return self._floor.turn

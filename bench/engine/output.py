@@ -33,6 +33,7 @@ class Utterance:
         self.complete = False  # nothing more will be sent
         self.clearing = False  # the far end was told to throw the rest away
         self.reported: int | None = None  # samples, as told by the far end
+        self.words_up_to: Callable[[float], str] | None = None  # of its audio, by seconds of it
         self._delay_seconds = delay_seconds
         self._anchor_at: float | None = None  # the sample `_anchor` starts to play at this instant
         self._anchor = 0

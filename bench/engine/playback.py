@@ -26,6 +26,7 @@ class Playback:
         self.over = False  # nothing more may be sent
         self.cut_off = False
         self._quiet_samples: int | None = 0  # None once something audible was sent
+        utterance.words_up_to = result.get_message_up_to
 
     @property
     def sounding(self) -> bool:

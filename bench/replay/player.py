@@ -1,0 +1,155 @@
+"""One scenario and one stack in, one run out: a whole conversation with the scripted user."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+
+from bench import assembly, clock, config
+from bench.audio import SAMPLE_RATE
+from bench.config import AppSettings, Config, ProviderSettings
+from bench.engine.conversation import StreamingConversation
+from bench.engine.settings import ConversationSettings
+from bench.errors import ConfigError
+from bench.replay.channel import Line
+from bench.replay.listener import Listener
+from bench.replay.run import Run
+from bench.replay.scenario import Scenario, Stack, Step
+from bench.replay.speech_store import rendered
+from bench.replay.user import Clip, ScriptedUser
+from bench.simulation.context import Simulation
+from bench.simulation.draws import Draws
+from bench.simulation.profiles import assumptions
+from bench.trace import Trace
+from bench.truths import ReplayStarted
+
+LATE_SECONDS = 0.02  # that a frame may leave after its time; later, the run counts for nothing
+SETTLE_SECONDS = 1.0  # for a conversation to end
+
+
+async def play(
+    scenario: Scenario,
+    stack: Stack,
+    *,
+    seed: int | None = None,
+    repeat: int = 0,
+    clock_kind: str | None = None,
+) -> Run:
+    """Play a scenario once, on the running loop's clock; `seed` is the scenario's unless given.
+
+    Several may be played side by side in one loop; each has its own draws, truth and trace.
+
+    Raises:
+        ConfigError: a provider that cannot be used, or speech that was not rendered.
+    """
+    seed = scenario.setup.seed if seed is None else seed
+    kind = clock_kind or scenario.setup.clock
+    trace, draws = Trace(), Draws(seed, repeat)
+    line = Line(scenario.setup.channel, round(scenario.setup.frame_seconds * SAMPLE_RATE), draws)
+    clips = {step.id: _clip(scenario, step, line) for step in scenario.script}
+    simulation = _simulation(scenario, draws)
+    listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
+    conversation = _conversation(scenario, stack, simulation, listener, trace, kind)
+    simulation.turn = lambda: conversation.turn
+    user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)
+    started = clock.wall()
+    trace.start()
+    listener.origin = clock.now()
+    delay = scenario.setup.channel.delay_seconds
+    trace.record(ReplayStarted(scenario.id, stack.name, seed, repeat, kind, delay))
+    try:
+        conversation.begin()
+        await user.play()
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with clock.deadline(SETTLE_SECONDS + 1.0):
+                await conversation.terminate(0.0, reason="script over")
+    late = user.latest_seconds if kind == "wall" else 0.0
+    return Run(
+        scenario=scenario,
+        stack=stack,
+        seed=seed,
+        repeat=repeat,
+        clock=kind,
+        trace=trace,
+        user_pcm=bytes(user.received),
+        bot_pcm=_heard(listener, len(user.received) // 2, delay),
+        messages=_messages(conversation),
+        assumptions=assumptions(stack),
+        void=f"a frame left {late * 1000:.0f} ms late" if late > LATE_SECONDS else "",
+        wall_seconds=round(clock.wall() - started, 6),
+    )
+
+
+def _conversation(
+    scenario: Scenario,
+    stack: Stack,
+    simulation: Simulation,
+    listener: Listener,
+    trace: Trace,
+    kind: str,
+) -> StreamingConversation:
+    if kind == "virtual" and stack.tts == "embedded":
+        raise ConfigError(
+            f"{scenario.id}: the embedded voice does not speak the same twice, so it cannot be "
+            "replayed in virtual time; use --clock wall, or a sim: voice"
+        )
+    wanted: dict[str, Any] = {"greeting": "", **scenario.setup.settings}
+    base = Config(
+        AppSettings(),
+        ConversationSettings().changed(**wanted),
+        ProviderSettings(
+            transcriberProvider=stack.stt, llmProvider=stack.llm, voiceProvider=stack.tts
+        ),
+        {} if stack.simulated else config.read_keys(),
+    )
+    parts: dict[str, Any] = {"simulation": simulation}
+    if stack.voice != "default":
+        parts["voice"] = stack.voice
+    return assembly.assemble(
+        {},
+        listener,
+        trace=trace,
+        base=base,
+        conversation_id=scenario.id,
+        parts=parts,
+        vad=scenario.setup.vad,
+    )
+
+
+def _simulation(scenario: Scenario, draws: Draws) -> Simulation:
+    return Simulation(
+        draws=draws,
+        replies=scenario.replies,
+        overrides=scenario.profiles,
+        faults=scenario.faults,
+    )
+
+
+def _clip(scenario: Scenario, step: Step, line: Line) -> Clip:
+    """A step's sound as the line's bandwidth leaves it."""
+    if step.silence is not None:
+        return Clip(np.zeros(0))
+    spoken = rendered(scenario, step)
+    samples = np.frombuffer(spoken.pcm, dtype="<i2").astype(np.float64)
+    samples = line.through_codec(samples * 10 ** (step.gain_db / 20))
+    return Clip(samples, tuple(spoken.words), spoken.first_audible, spoken.last_audible)
+
+
+def _heard(listener: Listener, samples: int, delay: float) -> bytes:
+    """What the loudspeaker played, on the microphone's clock."""
+    return listener.sounded_between(listener.origin + delay, samples)
+
+
+def _messages(conversation: StreamingConversation) -> tuple[dict[str, Any], ...]:
+    return tuple(
+        {
+            "sender": str(message.sender),
+            "text": message.text,
+            "intended": message.intended,
+            "interrupted": message.interrupted,
+        }
+        for message in conversation.transcript.event_logs
+    )
