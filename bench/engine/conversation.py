@@ -65,7 +65,7 @@ class StreamingConversation:
     ) -> None:
         self.id = conversation_id or f"conversation-{next(_ids)}"
         self.settings = ConversationSettings().changed(**settings)
-        self.trace = trace or Trace()
+        self.trace = Trace() if trace is None else trace
         self.output_device = output_device
         self.transcriber = transcriber
         self.agent = agent
