@@ -54,9 +54,11 @@ class Voice:
 class Step:
     """One thing the scripted user does.
 
-    Exactly one of `say` (rendered once, kept beside the scenario), `play` (an audio file; `text`
-    says what is said in it) and `silence` (seconds of doing nothing) is set. `gain_db` is added to
-    its level. When the anchor does not come within `timeout_seconds`, `if_missed` decides.
+    Exactly one of `say` (rendered once, kept beside the scenario), `play` (an audio file) and
+    `silence` (seconds of doing nothing) is set. `text` is what is heard to be said: `say` without
+    its pauses, or what the file says of a played sound. `gain_db` is added to its level; `voice` is
+    that of the setup unless the step has its own. When the anchor does not come within
+    `timeout_seconds`, `if_missed` decides.
     """
 
     id: str
@@ -70,7 +72,8 @@ class Step:
     voice: Voice | None = None
     timeout_seconds: float = LATE_SECONDS
     if_missed: Policy = "fail"
-    line: int = 0  # of the file, for messages
+    file: Path | None = None  # where it stands, for messages
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +208,17 @@ class Gate:
     correction: Literal["holm", "none"] = "holm"
     inconclusive: Literal["warn", "fail"] = "warn"
     exact: tuple[str, ...] = ("event_order", "heard", "context")  # in virtual time
+    baseline: str = ""  # the stored run, or another stack of this one
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One file: setup, script, expectations, gate. `audio` is the folder of its rendered speech."""
+    """One file: setup, script, expectations, gate.
+
+    `audio` is the folder of its rendered speech. With `bot_voice` the fixed `replies` are spoken
+    by it, rendered too, instead of by the synthesizer's tones. `pair_by` is what makes two turns
+    comparable.
+    """
 
     id: str
     script: tuple[Step, ...]
@@ -220,10 +229,12 @@ class Scenario:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     faults: tuple[Fault, ...] = ()
     replies: tuple[Reply, ...] = ()
+    bot_voice: Voice | None = None
     expect: tuple[Expectation, ...] = ()
     gate: Gate = Gate()
     path: Path | None = None
     audio: Path | None = None
+    pair_by: tuple[str, ...] = ("scenario", "step", "repeat")
 
     def step(self, id: str) -> Step:
         """A step by name; KeyError when there is none."""
