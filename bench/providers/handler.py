@@ -6,6 +6,8 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   "open" (any words, less surely) for the embedded transcriber; `templates` and `slots` make up the
   vocabulary, those of the embedded agent unless given;
 - `words_per_second`: the pace at which the embedded agent writes;
+- `simulation`: what the simulated providers (`sim:…`) of a run share, see
+  `bench.simulation.context`;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
 
 Whatever else it holds is passed on, for providers of your own.
@@ -25,6 +27,7 @@ from bench.engine.agent import BaseAgent
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import ConfigError
+from bench.simulation import profiles
 
 Role = Literal["transcriber", "llm", "voice"]
 State = Literal["ready", "key missing", "extra missing", "not built yet"]
@@ -131,7 +134,14 @@ PROVIDERS = (
 LONGEST_NAME = 100  # characters; no error quotes more of what somebody sent
 
 PREFIXES = ("sim:", "recorded:")
-"""Families of providers that are announced, and that this version does not have."""
+"""Families of providers: simulated from figures, and announced (this version has none)."""
+
+SIMULATED: dict[Role, tuple[profiles.Role, str]] = {
+    "transcriber": ("stt", "bench.providers.simulated_transcriber:SimulatedTranscriber"),
+    "llm": ("llm", "bench.providers.simulated_agent:SimulatedAgent"),
+    "voice": ("tts", "bench.providers.simulated_synthesizer:SimulatedSynthesizer"),
+}
+"""A role among the profiles, and what plays it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +199,8 @@ class VoiceHandler:
         setting, usual, word = ROLES[role]
         named = _named(agent_config or {}, setting)[:LONGEST_NAME] or usual
         rows = {row.key: row for row in self._providers if row.role == role}
+        if named.startswith(profiles.PREFIX):
+            return _simulated(role, named)
         if named.startswith(PREFIXES):
             raise ConfigError(
                 f"{word} provider {named}: this version has no {named.split(':')[0]}: providers yet"
@@ -233,6 +245,18 @@ class VoiceHandler:
         if self._keys is None:
             self._keys = config.read_keys()
         return self._keys
+
+
+def _simulated(role: Role, named: str) -> Provider:
+    """The row of a simulated provider; there are too many for the table."""
+    kind, adapter = SIMULATED[role]
+    known = profiles.names(kind)
+    if named not in known:
+        word = ROLES[role][2]
+        raise UnknownProvider(
+            f"Unknown {word} provider: {named} (simulated are: {', '.join(known)})"
+        )
+    return Provider(named, role, f"{named} (simulated)", adapter)
 
 
 def provider_states(keys: Mapping[str, Secret] | None = None) -> list[ProviderState]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.simulation.draws import Draws
 from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
+
+ANSWERS_KEPT = 8  # an older one is not being spoken any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +20,19 @@ class Reply:
 
     match: str
     say: str
+
+    def fits(self, words: str) -> bool:
+        """Whether it answers these words."""
+        return self.match == "*" or self.match.lower() in words.lower()
+
+
+class Answer(NamedTuple):
+    """An answer on its way: `key` is the place of its draws, `step` and `turn` what it answers."""
+
+    key: str
+    step: str
+    turn: int
+    text: str
 
 
 @dataclass(slots=True)
@@ -34,3 +50,21 @@ class Simulation:
     overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     faults: tuple[Fault, ...] = ()
     turn: Callable[[], int] = lambda: 0
+    _answers: deque[Answer] = field(default_factory=lambda: deque[Answer](maxlen=ANSWERS_KEPT))
+    _asked: dict[str, int] = field(default_factory=dict[str, int])
+
+    def answering(self, turn: int, text: str) -> Answer:
+        """Note that a turn is being answered with `text`; its draws are those of the newest step,
+        or of the turn where there is no script."""
+        step = self.feed.step or f"turn {turn}"
+        times = self._asked[step] = self._asked.get(step, 0) + 1
+        answer = Answer(step if times == 1 else f"{step}#{times}", step, turn, text)
+        self._answers.append(answer)
+        return answer
+
+    def answer_with(self, sentence: str) -> Answer:
+        """The newest answer that holds a sentence; what nobody asked for answers for itself."""
+        for answer in reversed(self._answers):
+            if sentence in answer.text:
+                return answer
+        return Answer(f"\x1f{sentence}", self.feed.step, self.turn(), sentence)

@@ -18,6 +18,7 @@ from bench.providers.handler import (
     VoiceHandler,
     provider_states,
 )
+from bench.simulation.context import Simulation
 
 pytestmark = pytest.mark.unit
 
@@ -70,8 +71,27 @@ def test_the_default_is_the_founding_one_and_says_that_it_is_not_built(role: str
 
 
 def test_announced_families_are_known_and_not_here_yet():
-    with pytest.raises(ConfigError, match="voice provider sim:polly: this version has no sim: pro"):
-        VoiceHandler({}).create_synthesizer({"voiceProvider": "sim:polly"})
+    with pytest.raises(ConfigError, match="voice provider recorded:me: this version has no record"):
+        VoiceHandler({}).create_synthesizer({"voiceProvider": "recorded:me"})
+
+
+@pytest.mark.parametrize(
+    ("role", "simulated", "of_another_role"),
+    [
+        ("transcriber", "sim:deepgram-nova-3", "sim:gpt-4.1"),
+        ("llm", "sim:gpt-4.1", "sim:elevenlabs-flash-v2.5"),
+        ("voice", "sim:elevenlabs-flash-v2.5", "sim:deepgram-nova-3"),
+    ],
+)
+def test_a_simulated_provider_is_made_by_its_profile(
+    role: str, simulated: str, of_another_role: str
+):
+    setting = ROLES[role][0]  # pyright: ignore[reportArgumentType]
+    made = MAKERS[role](VoiceHandler({}), {setting: simulated, "simulation": Simulation()})
+    assert made.provider == simulated
+    for unknown in ("sim:whisper", of_another_role, "sim:"):
+        with pytest.raises(UnknownProvider, match=f"{unknown} .simulated are: .*{simulated}"):
+            MAKERS[role](VoiceHandler({}), {setting: unknown})
 
 
 def test_short_names_do_as_well():
