@@ -21,7 +21,7 @@ from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser
 from bench.simulation.context import Simulation
 from bench.simulation.draws import Draws
-from bench.simulation.profiles import assumptions
+from bench.simulation.profiles import profile
 from bench.trace import Trace
 from bench.truths import ReplayStarted
 
@@ -77,7 +77,7 @@ async def play(
         user_pcm=bytes(user.received),
         bot_pcm=_heard(listener, len(user.received) // 2, delay),
         messages=_messages(conversation),
-        assumptions=assumptions(stack),
+        assumptions=_assumptions(scenario, stack),
         void=f"a frame left {late * 1000:.0f} ms late" if late > LATE_SECONDS else "",
         wall_seconds=round(clock.wall() - started, 6),
     )
@@ -125,6 +125,15 @@ def _simulation(scenario: Scenario, draws: Draws) -> Simulation:
         replies=scenario.replies,
         overrides=scenario.profiles,
         faults=scenario.faults,
+    )
+
+
+def _assumptions(scenario: Scenario, stack: Stack) -> tuple[str, ...]:
+    names = [name for name in (stack.stt, stack.llm, stack.tts) if name.startswith("sim:")]
+    return tuple(
+        sentence
+        for name in names
+        for sentence in profile(name, scenario.profiles.get(name)).assumptions
     )
 
 
