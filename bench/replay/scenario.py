@@ -43,9 +43,12 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Who speaks the user's lines when they are rendered: an espeak-ng voice and its pace."""
+    """Who speaks the user's lines when they are rendered: an espeak-ng voice and its pace.
 
-    name: str = "en-us+klatt"
+    The default is the one whose sounds the voice activity detector is surest about.
+    """
+
+    name: str = "en-us"
     speed: float = 1.0
     pitch: int = 50
 

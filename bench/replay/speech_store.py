@@ -21,6 +21,7 @@ from bench.audio import SAMPLE_RATE, samples_in, write_wav
 from bench.errors import ConfigError
 from bench.events import Word
 from bench.replay import sound_files
+from bench.replay.document import ScenarioError
 from bench.replay.scenario import Scenario, Step, Voice
 
 ENGINE = "espeak-ng"
@@ -70,10 +71,11 @@ def spoken(scenario: Scenario, text: str, voice: Voice, step: Step | None = None
     """
     path = path_of(scenario, text, voice)
     if not path.is_file() or not path.with_suffix(".json").is_file():
-        where = f"{step.file or scenario.path}:{step.line}: " if step else f"{scenario.path}: "
-        raise ConfigError(
-            f"{where}{step.id if step else 'bot'}: {_short(text)} has not been rendered; "
-            f"run: talkbench scenario render {scenario.path}"
+        raise ScenarioError(
+            (step and step.file) or scenario.path or scenario.id,
+            step.line if step else 0,
+            step.id if step else "bot",
+            f"{_short(text)} has not been rendered; run: talkbench scenario render {scenario.path}",
         )
     told = _told(path.with_suffix(".json"))
     if told["text"] != text:
