@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WINDOW_SAMPLES = 512  # 32 ms at 16 kHz
 _CONTEXT_SAMPLES = 64  # the tail of the previous window, which the model wants in front
+_QUIET = 0.35  # probability below which a window may be part of a silence
+_QUIET_WINDOWS = 31  # 1 s: half a second, or one and a half, misses more words
 
 
 def _model_path() -> Path:
@@ -46,6 +48,9 @@ def _session() -> onnxruntime.InferenceSession:
 class SileroStream:
     """Voice activity of one audio stream (16 kHz); state and context belong to it alone.
 
+    After each second without speech it forgets what it heard: the model's state drifts through
+    silence, the more so the emptier it is, until a short word no longer counts as speech.
+
     Raises:
         ConfigError: the packaged model is missing.
     """
@@ -63,6 +68,7 @@ class SileroStream:
         np = self._np
         self._state = np.zeros((2, 1, 128), dtype=np.float32)
         self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
+        self._quiet_windows = 0  # in a row
 
     def probability(self, window: bytes | memoryview) -> float:
         """Probability in 0…1 that these 512 samples (1024 bytes of PCM) hold speech.
@@ -79,4 +85,8 @@ class SileroStream:
         output, self._state = self._session.run(
             None, {"input": self._input, "state": self._state, "sr": self._rate}
         )
-        return float(np.asarray(output)[0, 0])
+        probability = float(np.asarray(output)[0, 0])
+        self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET else 0
+        if self._quiet_windows == _QUIET_WINDOWS:
+            self.reset()
+        return probability
