@@ -12,9 +12,10 @@ from bench import clock
 from bench.errors import ConfigError
 from bench.replay.checking import DoubtfulSound, certain_voice, check
 from bench.replay.reading import files_of, read, read_all
-from bench.replay.rendering import render
+from bench.replay.rendering import lines_of, render
 from bench.replay.scenario import Scenario
 from bench.replay.schema_script import NAME
+from bench.replay.speech_store import path_of
 from bench.replay.templates import new
 
 Tell = Callable[[str], None]
@@ -33,6 +34,9 @@ def add_scenario_parser(commands: Any) -> None:
     rendering = actions.add_parser("render", help="speak what scenarios say, and keep it")
     rendering.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     rendering.add_argument("--anew", action="store_true", help="also what is there already")
+    rendering.add_argument(
+        "--prune", action="store_true", help="remove speech that none of these scenarios says"
+    )
     rendering.set_defaults(run=_render)
 
 
@@ -45,7 +49,7 @@ def _new(asked: argparse.Namespace) -> int:
 
 
 def _render(asked: argparse.Namespace) -> int:
-    return render_all(asked.paths, anew=asked.anew)
+    return render_all(asked.paths, anew=asked.anew, prune=asked.prune)
 
 
 def check_all(paths: Sequence[Path], out: Tell | None = None, told: Tell | None = None) -> int:
@@ -92,17 +96,45 @@ def begin(name: str, out: Tell | None = None, told: Tell | None = None) -> int:
 
 
 def render_all(
-    paths: Sequence[Path], *, anew: bool = False, out: Tell | None = None, told: Tell | None = None
+    paths: Sequence[Path],
+    *,
+    anew: bool = False,
+    prune: bool = False,
+    out: Tell | None = None,
+    told: Tell | None = None,
 ) -> int:
-    """Render every file's speech. Returns 0, or 2 when a file is wrong."""
+    """Render every file's speech; `prune` removes what they do not say, so name them all then.
+
+    Returns 0, or 2 when a file is wrong.
+    """
     out, told = out or _print, told or _tell
     try:
-        written = clock.run(_rendered(read_all(paths), anew, told))
+        scenarios = read_all(paths)
+        written = clock.run(_rendered(scenarios, anew, told))
     except ConfigError as error:
         told(str(error))
         return 2
     out(f"{len(written)} sounds rendered." if written else "All speech is rendered already.")
+    for path in unused(scenarios) if prune else ():
+        path.unlink()
+        told(f"removed {path}")
     return 0
+
+
+def unused(scenarios: Sequence[Scenario]) -> list[Path]:
+    """Files in the scenarios' folders of rendered speech that hold nothing they say."""
+    said = {
+        path_of(scenario, line.text, line.voice).resolve()
+        for scenario in scenarios
+        for line in lines_of(scenario)
+    }
+    folders = dict.fromkeys(scenario.audio.resolve() for scenario in scenarios if scenario.audio)
+    return [
+        path
+        for folder in folders
+        for path in (sorted(folder.iterdir()) if folder.is_dir() else ())
+        if path.suffix in (".wav", ".json") and path.with_suffix(".wav") not in said
+    ]
 
 
 async def _rendered(scenarios: Sequence[Scenario], anew: bool, told: Tell) -> dict[Path, None]:
