@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from bench.errors import ConfigError
 
 if TYPE_CHECKING:
+    import numpy as np
     import onnxruntime
 
 WINDOW_SAMPLES = 512  # 32 ms at 16 kHz
 _CONTEXT_SAMPLES = 64  # the tail of the previous window, which the model wants in front
 _QUIET = 0.35  # probability below which a window may be part of a silence
 _QUIET_WINDOWS = 31  # 1 s: half a second, or one and a half, misses more words
+_DIGITAL_SILENCE = bytes(2 * WINDOW_SAMPLES)
 
 
 def _model_path() -> Path:
@@ -69,6 +71,7 @@ class SileroStream:
         self._state = np.zeros((2, 1, 128), dtype=np.float32)
         self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
         self._quiet_windows = 0  # in a row
+        self._silent_windows: int | None = 0  # digital silence and nothing else since the reset
 
     def probability(self, window: bytes | memoryview) -> float:
         """Probability in 0…1 that these 512 samples (1024 bytes of PCM) hold speech.
@@ -76,6 +79,28 @@ class SileroStream:
         Raises:
             ValueError: the window has another length.
         """
+        if self._silent_windows is not None:
+            if window == _DIGITAL_SILENCE:
+                return self._known_silence()
+            self._leave_silence()
+        return self._judge(window)
+
+    def _known_silence(self) -> float:
+        """Digital silence after a reset is the same each time, so the model judged it once."""
+        assert self._silent_windows is not None
+        probability, _ = _silence()[self._silent_windows]
+        self._silent_windows += 1
+        if self._silent_windows == len(_silence()):
+            self.reset()
+        return probability
+
+    def _leave_silence(self) -> None:
+        if self._silent_windows:
+            _, state = _silence()[self._silent_windows - 1]
+            self._state, self._quiet_windows = state, self._silent_windows
+        self._silent_windows = None
+
+    def _judge(self, window: bytes | memoryview) -> float:
         np = self._np
         samples = np.frombuffer(window, dtype="<i2")
         if samples.size != WINDOW_SAMPLES:
@@ -90,3 +115,15 @@ class SileroStream:
         if self._quiet_windows == _QUIET_WINDOWS:
             self.reset()
         return probability
+
+
+@functools.cache
+def _silence() -> list[tuple[float, np.ndarray]]:
+    """The probability of each window of digital silence from a reset to the next, and the state
+    after it."""
+    stream = SileroStream()
+    stream._silent_windows = None
+    judged: list[tuple[float, np.ndarray]] = []
+    while len(judged) < _QUIET_WINDOWS:
+        judged.append((stream._judge(_DIGITAL_SILENCE), stream._state))
+    return judged

