@@ -107,9 +107,10 @@ class SileroStream:
             raise ValueError(f"a window is {WINDOW_SAMPLES} samples, got {samples.size}")
         self._input[:, :_CONTEXT_SAMPLES] = self._input[:, -_CONTEXT_SAMPLES:]
         np.multiply(samples, 1 / 32768, out=self._input[0, _CONTEXT_SAMPLES:])
-        output, self._state = self._session.run(
+        output, state = self._session.run(
             None, {"input": self._input, "state": self._state, "sr": self._rate}
         )
+        self._state = np.asarray(state)
         probability = float(np.asarray(output)[0, 0])
         self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET else 0
         if self._quiet_windows == _QUIET_WINDOWS:
