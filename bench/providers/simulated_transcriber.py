@@ -54,8 +54,9 @@ class SimulatedTranscriber(BaseTranscriber):
         """Count PCM; never blocks."""
         if self._task is None:
             self.start()
-        samples = len(chunk) // SAMPLE_WIDTH
-        if self._hearing.received(samples, clock.now(), muted=self.is_muted):
+        hearing = self._hearing
+        wants = hearing.received(len(chunk) // SAMPLE_WIDTH, muted=self.is_muted)
+        if wants and hearing.advance(clock.now()):
             self._wake()
 
     async def _run_loop(self) -> None:

@@ -21,9 +21,11 @@ from bench.simulation.profiles import SttProfile
 from bench.simulation.truth import Said
 
 CLOSING_SAMPLES = 4_800  # 0.3 s of silence after a word close an utterance
+ECHO_CLOSING_SAMPLES = 12_800  # 0.8 s: of an echo's words only the ends are known, as they come
 PARTIALS_AT_MOST = 1_000  # of one utterance; the places of draws for the next begin beyond
 REMEMBERED_SAMPLES = 60 * SAMPLE_RATE  # that a word may last, and more
 NEVER = float("inf")
+NO_SAMPLE = 1 << 62  # beyond any stream
 
 
 class _Coming(NamedTuple):
@@ -67,8 +69,9 @@ class Utterance:
 class Hearing:
     """What a profile makes of the words of a truth feed.
 
-    Feed it `received`, ask for `due`, and then for what to `tell`. `on_begin` is called with each
-    utterance before anything of it is planned, `on_close` when its final is.
+    Let it have `received` samples and `advance` when it wants to; ask for what is `due`, and then
+    for what to `tell`. `on_begin` is called with each utterance before anything of it is planned,
+    `on_close` when its final is.
     """
 
     def __init__(self, profile: SttProfile, simulation: Simulation) -> None:
@@ -87,24 +90,36 @@ class Hearing:
         self._begun = 0
         self._muted: deque[tuple[int, int]] = deque()
         self._free_at = 0.0  # the final before is told by then
-        self._wake = 0  # the sample at which something happens
+        self._silent_at = NO_SAMPLE  # where an echo will have been over for long enough
+        self._wake = NO_SAMPLE  # the sample at which something happens
 
     @property
     def due(self) -> float:
         """When there is something to tell; infinity when nothing is known of that."""
         return min((utterance.due for utterance in self.utterances), default=NEVER)
 
-    def received(self, samples: int, at: float, *, muted: bool = False) -> bool:
-        """Take so many samples; True when words came with them."""
+    def received(self, samples: int, *, muted: bool = False) -> bool:
+        """Take so many samples; True when it wants to `advance`."""
         self.samples += samples
         if muted:
             self._mute(self.samples - samples, self.samples)
-        feed = self._simulation.feed.said
-        if self.samples < self._wake and len(feed) == self._read:
-            return False
-        if len(feed) != self._read:
-            self._take_in(feed)
-        return self._advance(at)
+        return self.samples >= self._wake or len(self._simulation.feed.said) != self._read
+
+    def advance(self, at: float) -> bool:
+        """Hear what has come by now, the instant at which the newest samples came; True when
+        something new is due."""
+        self._take_in(self._simulation.feed.said)
+        came = False
+        while self._coming and self._coming[0].end_sample <= self.samples:
+            coming = self._coming.pop(0)
+            ended_at = round(at - (self.samples - coming.end_sample) / SAMPLE_RATE, 6)
+            came |= self._hear(coming, ended_at)
+            came |= self._close_after(coming)
+        if self.samples >= self._silent_at:
+            self._silent_at = NO_SAMPLE
+            came |= self._close()
+        self._look_ahead()
+        return came
 
     def next(self, at: float) -> Utterance | None:
         """The utterance of which something is due by now, if any."""
@@ -130,14 +145,14 @@ class Hearing:
         """The connection is a new one: each word that has begun is lost."""
         self.utterances.clear()
         self._coming = [word for word in self._coming if word.start_sample >= self.samples]
-        self._free_at = 0.0
+        self._free_at, self._silent_at = 0.0, NO_SAMPLE
         self._look_ahead()
 
     def _take_in(self, feed: list[Said]) -> None:
         for said in feed[self._read :]:
             index = self._indices.get(said.step, 0)
             self._indices[said.step] = index + len(said.words)
-            if said.role == "noise":  # nobody's words
+            if said.own and said.role == "noise":  # nobody's words
                 continue
             for place, word in enumerate(said.words, index):
                 self._numbers += 1
@@ -146,20 +161,10 @@ class Hearing:
                 )
                 insort(self._coming, coming)
         self._read = len(feed)
-        self._look_ahead()
-
-    def _advance(self, at: float) -> bool:
-        came = False
-        while self._coming and self._coming[0].end_sample <= self.samples:
-            coming = self._coming.pop(0)
-            ended_at = round(at - (self.samples - coming.end_sample) / SAMPLE_RATE, 6)
-            came |= self._hear(coming, ended_at)
-            came |= self._close(coming)
-        self._look_ahead()
-        return came
 
     def _look_ahead(self) -> None:
-        self._wake = self._coming[0].end_sample if self._coming else 1 << 62
+        coming = self._coming[0].end_sample if self._coming else NO_SAMPLE
+        self._wake = min(coming, self._silent_at)
 
     def _hear(self, coming: _Coming, ended_at: float) -> bool:
         """A word has come to its end."""
@@ -172,11 +177,12 @@ class Hearing:
         return True
 
     def _open(self, coming: _Coming, ended_at: float) -> Utterance:
-        if self.utterances and not self.utterances[-1].closed:
-            return self.utterances[-1]
         step = coming.said.step
-        part = self._parts.get(step, 0)
-        self._parts[step] = part + 1
+        if (utterance := self._current()) is not None:
+            if not utterance.step and step:  # the user speaks into the bot's echo
+                utterance.step, utterance.part = step, self._next_part(step)
+            return utterance
+        part = self._next_part(step)
         self._begun += 1
         began_at = ended_at - (coming.end_sample - coming.start_sample) / SAMPLE_RATE
         utterance = Utterance(f"u{self._begun}", step, part, began_at)
@@ -188,23 +194,42 @@ class Hearing:
         self.utterances.append(utterance)
         return utterance
 
-    def _close(self, coming: _Coming) -> bool:
-        """Close the utterance when silence follows, as far as anybody has planned to speak."""
-        utterance = self.utterances[-1] if self.utterances else None
-        if utterance is None or utterance.closed:
+    def _next_part(self, step: str) -> int:
+        part = self._parts.get(step, 0)
+        self._parts[step] = part + 1
+        return part
+
+    def _current(self) -> Utterance | None:
+        """The utterance that is still open."""
+        newest = self.utterances[-1] if self.utterances else None
+        return None if newest is None or newest.closed else newest
+
+    def _close_after(self, coming: _Coming) -> bool:
+        """Close the utterance when silence follows, as far as anybody has planned to speak; an echo
+        is not planned, so it is over when it has been silent."""
+        utterance, self._silent_at = self._current(), NO_SAMPLE
+        if utterance is None:
             return False
         following = self._coming[0] if self._coming else None
-        last = utterance.words[-1]
+        ended = utterance.words[-1].word.end_sample
         if following is not None:
-            if following.start_sample - last.word.end_sample < CLOSING_SAMPLES:
+            if following.start_sample - ended < CLOSING_SAMPLES:
                 return False
             if following.said is coming.said and self._waits(coming):
                 return False
+        if not coming.said.own:
+            self._silent_at = ended + ECHO_CLOSING_SAMPLES
+            return False
+        return self._close()
+
+    def _close(self) -> bool:
+        utterance, draws = self._current(), self._simulation.draws
+        if utterance is None:
+            return False
+        wait = self.profile.final.draw(draws, utterance.step, "stt.final", utterance.part)
+        ended_at = utterance.words[-1].ended_at
         utterance.closed = True
-        wait = self.profile.final.draw(
-            self._simulation.draws, utterance.step, "stt.final", utterance.part
-        )
-        utterance.final_at = round(max(last.ended_at + wait * utterance.factor, self._free_at), 6)
+        utterance.final_at = round(max(ended_at + wait * utterance.factor, self._free_at), 6)
         self._free_at = utterance.final_at
         if self.on_close is not None:
             self.on_close(utterance)

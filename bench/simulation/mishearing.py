@@ -18,8 +18,10 @@ OTHERS = (
 
 SURE = 0.90, 0.99
 UNSURE = 0.10, 0.50
-"""How sure of the words of a step, from … to: what is said aside is far from the microphone. With
-0.3 as the threshold for an interrupt, half of it would be taken for the user's."""
+ECHOED = 0.50, 0.90
+"""How sure of the words of a step, from … to: of the user's, of what is said aside, far from the
+microphone, and of the bot's echo. With 0.3 as the threshold for an interrupt, half of what is said
+aside would be taken for the user's."""
 WRONG = 0.6
 """The share of its certainty that is left of a word that is wrong."""
 
@@ -49,7 +51,7 @@ class Mishearing:
     def hear(self, said: Said, index: int, word: Word, ended_at: float) -> Heard:
         """The `index`-th word of a step, which ended at an instant."""
         profile, step = self._profile, said.step
-        low, high = UNSURE if said.role == "side_talk" else SURE
+        low, high = _certainty(said)
         sure = low + (high - low) * self._draws.uniform(step, "stt.confidence", 0)
         text = word.text
         if self._draws.uniform(step, "stt.error", index) < profile.word_error_rate:
@@ -64,3 +66,9 @@ class Mishearing:
     def _other(self, text: str, step: str, stage: str, index: int) -> str:
         choice = [other for other in OTHERS if other != text.strip(".,;:!?").lower()]
         return choice[int(self._draws.uniform(step, stage, index) * len(choice))]
+
+
+def _certainty(said: Said) -> tuple[float, float]:
+    if not said.own:
+        return ECHOED
+    return UNSURE if said.role == "side_talk" else SURE
