@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
-from bench.audio import SAMPLE_RATE
 from bench.events import (
     AgentRequested,
-    ConversationStarted,
     CutOff,
     Fact,
     FirstAudio,
@@ -19,35 +16,35 @@ from bench.events import (
     PlaybackFinished,
     PlaybackStarted,
     SentenceReady,
-    SettingsChanged,
     SynthesisRequested,
     TurnCommitted,
     TurnWithdrawn,
-    UserStartedSpeaking,
-    UserStoppedSpeaking,
 )
+from bench.metrics.hearing import UserTurn
+from bench.metrics.reading import Reading, end_of_speech, notice_seconds
 from bench.trace import Entry, Trace
 
 F = TypeVar("F", bound=Fact)
-
-WINDOW_SAMPLES = 512  # of one decision of the voice activity detector
-END_SECONDS = 0.2  # of silence that end speech, when the trace does not say
 
 
 @dataclass(frozen=True, slots=True)
 class Stages:
     """How long each stage of an answer took, in seconds; None where the trace does not tell.
 
-    They follow one another without gap or overlap, so `voice_to_voice` is their sum.
+    They follow one another without gap or overlap, so `voice_to_voice` is their sum. In a replay
+    both its ends are truth: the last sample of the script's words and the first audible one of the
+    loudspeaker's.
 
-    - `endpoint`: from the end of the user's speech to the commit of the turn. The end is that of
-      the last voiced window (32 ms): the detector's notice minus the silence it waits for.
+    - `endpoint`: from the end of the user's speech to the commit of the turn; below 0 when it came
+      before. Without a script the end is that of the last voiced window (32 ms): the detector's
+      notice minus the silence it waits for.
     - `request`: from the commit to the question put to the agent.
     - `first_token`: from the question to the first text of the answer.
     - `sentence`: from the first text to the first piece of it given to the synthesizer.
     - `synthesis`: from there to the first audio.
     - `playout`: from the first audio to the first sample played, as far as anybody knows: the
-      client's first report when it reports, else the moment of sending.
+      client's first report when it reports, else the moment of sending; in a replay the first
+      audible one.
     """
 
     endpoint: float | None = None
@@ -96,8 +93,8 @@ def turns(trace: Trace) -> list[Turn]:
     """Every committed turn, in order."""
     entries = trace.entries
     starts = [i for i, entry in enumerate(entries) if isinstance(entry.fact, TurnCommitted)]
-    lag = _notice_seconds(trace)
-    return [_turn(entries, i, lag) for i in starts]
+    ends = _Ends(trace)
+    return [_turn(entries, i, ends) for i in starts]
 
 
 def figures(trace: Trace, turn: int) -> dict[str, float | str | bool | None]:
@@ -106,7 +103,7 @@ def figures(trace: Trace, turn: int) -> dict[str, float | str | bool | None]:
     for i in range(len(entries) - 1, -1, -1):  # the newest turn is the one that is asked for
         fact = entries[i].fact
         if isinstance(fact, TurnCommitted) and fact.turn == turn:
-            return flat(_turn(entries, i, _notice_seconds(trace)))
+            return flat(_turn(entries, i, _Ends(trace)))
     return {}
 
 
@@ -127,12 +124,41 @@ def flat(turn: Turn) -> dict[str, float | str | bool | None]:
     } | {f"{name}_seconds": _rounded(value) for name, value in seconds.items()}
 
 
-def _turn(entries: Sequence[Entry], committed: int, lag: float) -> Turn:
+class _Ends:
+    """The two ends of voice-to-voice: truth when the trace holds any, else the pipeline's word."""
+
+    def __init__(self, trace: Trace) -> None:
+        told = Reading(trace)
+        self._told = told if told.scripted else None
+        self._lag = 0.0 if told.scripted else notice_seconds(trace)
+
+    def of_user(self, entries: Sequence[Entry], committed: int) -> float | None:
+        """When the speech that led to the commit ended; None while it still went on."""
+        if self._told is None:
+            return end_of_speech(entries, committed, self._lag)
+        turn = self._turn(self._told, entries[committed].fact.turn)
+        return self._told.ended_speaking(turn) if turn is not None else None
+
+    def of_bot(self, number: int, reported: float | None) -> float | None:
+        """When the answer was heard first."""
+        if self._told is None:
+            return reported
+        turn = self._turn(self._told, number)
+        answer = self._told.answer(turn) if turn is not None else None
+        return answer.began_at if answer is not None else None
+
+    @staticmethod
+    def _turn(told: Reading, number: int) -> UserTurn | None:
+        return next((turn for turn in told.turns if turn.number == number), None)
+
+
+def _turn(entries: Sequence[Entry], committed: int, ends: _Ends) -> Turn:
     at, fact = entries[committed]
     assert isinstance(fact, TurnCommitted)
     answer = list(_answer(entries, committed))
     times = [_first(answer, kind) for kind in _MARKS]
-    marks = [_end_of_speech(entries, committed, lag), at, *times]
+    started = times.pop()
+    marks = [ends.of_user(entries, committed), at, *times, ends.of_bot(fact.turn, started)]
     stages = Stages(*(_between(a, b) for a, b in itertools.pairwise(marks)))
     end = answer[-1] if answer else entries[committed]
     sentences = [f.text for _, f in answer if isinstance(f, SentenceReady)]
@@ -140,7 +166,6 @@ def _turn(entries: Sequence[Entry], committed: int, lag: float) -> Turn:
     cut = end.fact
     if isinstance(cut, CutOff):
         intended, heard = cut.intended, cut.heard
-    started = times[-1]
     over = isinstance(end.fact, _ENDS)
     return Turn(
         turn=fact.turn,
@@ -173,32 +198,6 @@ def _answer(entries: Sequence[Entry], committed: int) -> Iterator[Entry]:
 
 def _first(entries: Sequence[Entry], kind: type[Fact]) -> float | None:
     return next((at for at, fact in entries if isinstance(fact, kind)), None)
-
-
-def _end_of_speech(entries: Sequence[Entry], committed: int, lag: float) -> float | None:
-    """When the speech that led to the commit ended; None while it still went on."""
-    for at, fact in reversed(entries[:committed]):
-        match fact:
-            case UserStoppedSpeaking(source=source):
-                return at if source == "script" else at - lag
-            case UserStartedSpeaking() | TurnCommitted():
-                return None
-            case _:
-                pass
-    return None
-
-
-def _notice_seconds(trace: Trace) -> float:
-    """Between the end of speech and the detector's notice: whole windows of silence."""
-    settings: Mapping[str, object] = {}
-    for _, fact in reversed(trace.entries):
-        if isinstance(fact, ConversationStarted | SettingsChanged):
-            settings = fact.settings
-            break
-    silence = settings.get("vad_end_seconds", END_SECONDS)
-    seconds = silence if isinstance(silence, int | float) else END_SECONDS
-    windows = math.ceil(round(seconds * SAMPLE_RATE) / WINDOW_SAMPLES)
-    return windows * WINDOW_SAMPLES / SAMPLE_RATE
 
 
 def _between(a: float | None, b: float | None) -> float | None:
