@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
-from bench.engine.words import words_of
 from bench.metrics.session import quantile
+from bench.metrics.words import contains, distance, words_of
 from bench.replay.expectations_table import Kind, Metric
-from bench.replay.word_diff import distance, word_diff
+from bench.replay.word_diff import word_diff
 
 Outcome = Literal["pass", "fail", "inconclusive"]
 NO_DATA = "no data"
@@ -109,9 +109,7 @@ def _words(number: int) -> str:
 
 def holds_words(text: str, phrase: str) -> bool:
     """Whether the words of a phrase come one after another in a text."""
-    words, sought = words_of(text), words_of(phrase)
-    places = range(len(words) - len(sought) + 1)
-    return any(words[i : i + len(sought)] == sought for i in places)
+    return contains(words_of(text), words_of(phrase))
 
 
 def _match(metric: Metric, wanted: Any, got: Any) -> Finding:

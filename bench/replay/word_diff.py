@@ -1,23 +1,13 @@
-"""Two texts in, how many words they are apart and what differs out."""
+"""Two texts in, one line that shows how their words differ out."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
 
-from bench.engine.words import words_of
+from bench.metrics.words import words_of
 
 SHOWN_AROUND = 4  # words that are alike, on each side of a difference
-
-
-def distance(a: Sequence[str], b: Sequence[str]) -> int:
-    """Fewest words to add, drop or exchange to make `b` of `a` (Levenshtein)."""
-    row = list(range(len(b) + 1))
-    for i, word in enumerate(a, 1):
-        diagonal, row[0] = row[0], i
-        for j, other in enumerate(b, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
-    return row[-1]
 
 
 def word_diff(wanted: str, got: str) -> str:
