@@ -29,9 +29,9 @@ class SimulatedAgent(FrontDeskAgent):
     """A simulated language model: the pace and the faults of a profile, the words of a script.
 
     `agent_config` holds `llmProvider` (`sim:…`) and may hold `simulation`: the first of its replies
-    whose match is in the user's words is the answer, else the front desk answers. Words come as
-    their last token does. `usage` counts tokens by `tokens_in`, of the whole transcript for the
-    prompt, and says with `estimated` that it does.
+    whose match is in the user's words is the answer, else the front desk answers. The first word
+    comes with the first token, each further one with its last. `usage` counts tokens by
+    `tokens_in`, of the whole transcript for the prompt, and says with `estimated` that it does.
     """
 
     def __init__(self, agent_config: Mapping[str, Any] | None = None) -> None:
@@ -73,7 +73,8 @@ class SimulatedAgent(FrontDeskAgent):
             if fault is not None and told >= point:
                 due_at += await self._suffer(fault, began_at)
                 fault = None
-            due_at += (tokens_in(piece) - (number == 1)) * seconds_per_token
+            if number > 1:
+                due_at += tokens_in(piece) * seconds_per_token
             await clock.sleep_until(due_at)
             told += tokens_in(piece)
             is_last = number == len(words)

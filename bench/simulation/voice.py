@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 
+from bench.audio import SAMPLE_WIDTH
 from bench.events import Word
 from bench.simulation import tone
 
@@ -28,13 +29,31 @@ def semitones_of(voice: str, pitch: int = USUAL_PITCH) -> float:
 def speak(
     text: str, rate: int, words_per_minute: int, semitones: float
 ) -> tuple[bytes, tuple[Word, ...]]:
-    """PCM at `rate` Hz and its words.
+    """PCM at `rate` Hz and its words, which every voice says at the same samples."""
+    if not semitones:
+        pcm, words = tone.speak(text, rate, words_per_minute=words_per_minute)
+        return pcm, tuple(Word(*word) for word in words)
+    timing = tone.word_timing(text, rate, words_per_minute=words_per_minute)
+    made_at = round(rate / 2.0 ** (semitones / 12.0))
+    audio = bytearray(timing.samples * SAMPLE_WIDTH)
+    for word, start, end in timing.words:
+        if end > start:  # a lone sign makes no sound
+            audio[start * SAMPLE_WIDTH : end * SAMPLE_WIDTH] = _word(word, end - start, made_at)
+    return bytes(audio), tuple(Word(*word) for word in timing.words)
 
-    A voice is shifted by making it at another rate than it is played at, and as much slower as that
-    makes it faster: words last as long as the usual voice's, pauses a little more or less.
-    """
-    shift = 2.0 ** (semitones / 12.0)
-    pcm, words = tone.speak(
-        text, round(rate / shift), words_per_minute=round(words_per_minute / shift)
-    )
-    return pcm, tuple(Word(*word) for word in words)
+
+def _word(word: str, samples: int, made_at: int) -> bytes:
+    """A word that sounds for so many samples, made for another rate than it is played at: that
+    shifts its pitch."""
+    slot = samples + min(samples // 4, _gap_after(made_at, made_at))
+    while slot - _gap_after(slot, made_at) < samples:
+        slot += 1
+    pcm, _ = tone.speak(word, made_at, seconds_per_word=slot / made_at)
+    return pcm[: samples * SAMPLE_WIDTH]
+
+
+@lru_cache(maxsize=1024)
+def _gap_after(slot: int, made_at: int) -> int:
+    """Samples of silence at the end of a word that has so many in all."""
+    ((_, _, end),) = tone.word_timing("a", made_at, seconds_per_word=slot / made_at).words
+    return slot - end
