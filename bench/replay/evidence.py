@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.metrics.barge_in import YIELD_SECONDS, Stop
 from bench.metrics.figures import RunFigures, Said, StepFigures
-from bench.metrics.reading import ANSWERED_ROLES
+from bench.metrics.reading import ANSWERED_ROLES, Reading
 from bench.metrics.response import Response
 from bench.metrics.words import words_of
 from bench.replay.run import Status
@@ -21,8 +21,28 @@ from bench.trace import Trace
 Share = tuple[int, int]  # how many, of how many
 
 
-def of_step(figures: StepFigures, metric: str) -> Any:
+def of_step(told: Reading, figures: StepFigures, metric: str) -> Any:
     """What is known of a step that was played; KeyError for what is no metric of a step."""
+    if metric in ("heard", "context_equals_heard"):
+        heard, context = cut_texts(told, figures)
+        if metric == "heard" or heard is None or context is None:
+            return heard
+        return words_of(heard) == words_of(context)
+    return _figure(figures, metric)
+
+
+def cut_texts(told: Reading, figures: StepFigures) -> tuple[str | None, str | None]:
+    """What was heard, and what the history holds, of the answer that a step cut off; of its own
+    answer that something else cut off when it cut none."""
+    if figures.cut is not None:
+        return figures.cut.heard, figures.cut.context
+    step = told.step(figures.step)
+    turns = told.turns_of(step) if step is not None else ()
+    own = (said for turn in turns for said in told.answers(turn) if said.cut is not None)
+    return next(((said.heard, said.context) for said in own), (None, None))
+
+
+def _figure(figures: StepFigures, metric: str) -> Any:
     if metric in _STEP_SECONDS:
         return _milliseconds(_STEP_SECONDS[metric](figures))
     return _STEP[metric](figures)
@@ -43,7 +63,7 @@ def values(metric: str, runs: Sequence[RunFigures]) -> list[float]:
     Steps that were not played have none.
     """
     if metric in _OF_STEPS:
-        found = [of_step(step, metric) for run in runs for step in run.steps if step.played]
+        found = [_figure(step, metric) for run in runs for step in run.steps if step.played]
     else:
         found = [_RUN[metric](run) for run in runs]
     return [float(value) for value in found if value is not None]
@@ -68,7 +88,7 @@ def why_none(figures: StepFigures, metric: str) -> str:
         if figures.stop.censored:
             return f"the bot did not stop: it was heard for {figures.stop.bound * 1000:.0f} ms more"
     if metric in _OF_CUTS and figures.cut is None:
-        return "the step cut nothing off"
+        return "nothing was cut off"
     if metric in _OF_ANSWERS and not figures.user_turns:
         return "the step became no turn"
     return ""
@@ -114,19 +134,11 @@ _STEP_SECONDS: dict[str, Callable[[StepFigures], float | None]] = {
 }
 
 
-def _context_equals_heard(figures: StepFigures) -> bool | None:
-    if figures.heard is None or figures.context is None:
-        return None
-    return words_of(figures.heard) == words_of(figures.context)
-
-
 _STEP: dict[str, Callable[[StepFigures], Any]] = {
     "replies": lambda f: f.replies,
     "reply": lambda f: f.reply,
     "interrupts": lambda f: f.interrupts,
     "resume": lambda f: bool(f.resumed),
-    "heard": lambda f: f.heard,
-    "context_equals_heard": _context_equals_heard,
     "cutoff_error_words": lambda f: f.cut.error_words if f.cut else None,
     "cut_words": lambda f: f.cut.cut_words if f.cut else None,
     "phantom_characters": lambda f: f.cut.phantom_characters if f.cut else None,

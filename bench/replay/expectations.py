@@ -38,7 +38,8 @@ def judge(run: Run) -> list[Verdict]:
         elif expected.where == "step":
             if expected.step not in steps:
                 steps[expected.step] = step_figures(told, expected.step)
-            verdicts += _of_step(expected, run, steps[expected.step], missed.get(expected.step))
+            figures = steps[expected.step]
+            verdicts += _of_step(expected, run, told, figures, missed.get(expected.step))
     return verdicts
 
 
@@ -89,7 +90,11 @@ def _anchor(step: Step) -> str:
 
 
 def _of_step(
-    expected: Expectation, run: Run, figures: StepFigures, missed: StepMissed | None
+    expected: Expectation,
+    run: Run,
+    told: Reading,
+    figures: StepFigures,
+    missed: StepMissed | None,
 ) -> Iterator[Verdict]:
     row = metric("step", expected.metric)
     if row.modifies == "heard":
@@ -101,7 +106,7 @@ def _of_step(
     elif row.name in ("bot_says", "between_s"):
         yield _verdict(expected, _says(expected, run, row, figures.says))
     else:
-        yield _verdict(expected, _known(expected, run, row, figures))
+        yield _verdict(expected, _known(expected, run, row, told, figures))
 
 
 def _not_played(expected: Expectation, missed: StepMissed | None) -> Verdict:
@@ -110,8 +115,10 @@ def _not_played(expected: Expectation, missed: StepMissed | None) -> Verdict:
     return Verdict(expected.name, "void" if skipped else "fail", "", "the step was not played", why)
 
 
-def _known(expected: Expectation, run: Run, row: Metric, figures: StepFigures) -> Finding:
-    got = evidence.of_step(figures, row.name)
+def _known(
+    expected: Expectation, run: Run, row: Metric, told: Reading, figures: StepFigures
+) -> Finding:
+    got = evidence.of_step(told, figures, row.name)
     tolerance = 0
     if row.name == "heard":
         tolerance = int(_also(expected, run, "heard_tolerance_words") or 0)
@@ -119,16 +126,17 @@ def _known(expected: Expectation, run: Run, row: Metric, figures: StepFigures) -
     if got is None:
         return _because(finding, evidence.why_none(figures, row.name))
     if finding.status == "fail":
-        return _because(finding, _why(row, figures))
+        return _because(finding, _why(row, told, figures))
     if row.name == "resume" and expected.wanted and figures.aftermath != "resumes":
         return Finding("fail", finding.wanted, str(figures.aftermath), "not from where it was")
     return finding
 
 
-def _why(row: Metric, figures: StepFigures) -> str:
+def _why(row: Metric, told: Reading, figures: StepFigures) -> str:
     """What the reader of a failure wants to know next."""
     if row.name == "context_equals_heard":
-        return f"heard {quoted(figures.heard or '')}, context {quoted(figures.context or '')}"
+        heard, context = evidence.cut_texts(told, figures)
+        return f"heard {quoted(heard or '')}, context {quoted(context or '')}"
     if row.name == "replies" and figures.reply:
         return f"it says {quoted(figures.reply)}"
     if row.name == "user_turns" and figures.transcript is not None:
