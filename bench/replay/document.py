@@ -19,6 +19,7 @@ from bench.errors import ConfigError
 
 LARGEST_BYTES = 256 * 1024
 DEEPEST = 20
+QUOTED = 'YAML, with texts that hold , : ? # [ ] { } in "quotes"'
 MOST_VALUES = 20_000  # aliases counted as often as they are used
 
 Value: TypeAlias = "str | int | float | bool | list[Node] | dict[str, Node] | None"
@@ -101,9 +102,8 @@ def compose(path: Path) -> Node:
         node = _Composer(path).document(events)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise ScenarioError(
-            path, mark.line + 1 if mark else 0, "", f"this is not YAML: {error.problem}"
-        ) from None
+        line, wrong = mark.line + 1 if mark else 0, f"this is not YAML: {error.problem}"
+        raise ScenarioError(path, line, "", wrong, QUOTED) from None
     except yaml.YAMLError as error:
         reason = getattr(error, "reason", None) or str(error).partition("\n")[0]
         raise ScenarioError(path, 0, "", f"this is not YAML: {reason}") from None
@@ -215,7 +215,7 @@ class _Composer:
             self._open[-1] = (parent, None, 0)
         parent.size += node.size
         if parent.size > MOST_VALUES:
-            raise self._wrong(line, "aliases make too much of it", f"{MOST_VALUES:,} values")
+            raise self._wrong(line, "holds too many values, aliases counted as they are used", f"{MOST_VALUES:,} values")
 
     def _is_key(self) -> bool:
         parent, key, _ = self._open[-1]
