@@ -23,10 +23,11 @@ GROUPS = {
     "4": ("live_load", "4. Live conversations per core"),
     "5": ("lifetimes", "5. Frames, imports, starts, stops, an hour"),
     "clock": ("virtual_speed", "The virtual clock"),
+    "replay": ("replay_speed", "Replay, in virtual time"),
     "speech": ("speech_figures", "Speech"),
     "browser": ("browser_figures", "In the browser"),
 }
-ENGINE = ("1", "2", "3", "4", "5", "clock")
+ENGINE = ("1", "2", "3", "4", "5", "clock", "replay")
 
 
 def main() -> int:
