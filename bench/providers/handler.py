@@ -256,12 +256,22 @@ def _simulated(role: Role, named: str) -> Provider:
         raise UnknownProvider(
             f"Unknown {word} provider: {named} (simulated are: {', '.join(known)})"
         )
-    return Provider(named, role, f"{named} (simulated)", adapter)
+    return Provider(named, role, f"{profiles.profile(named).label} (simulated)", adapter)
 
 
-def provider_states(keys: Mapping[str, Secret] | None = None) -> list[ProviderState]:
-    """Every provider there is, and whether it can be chosen: for the page and the command."""
-    return VoiceHandler(keys).states()
+def provider_states(
+    keys: Mapping[str, Secret] | None = None, chosen: Mapping[str, Any] | None = None
+) -> list[ProviderState]:
+    """Every provider there is, and whether it can be chosen: for the page and the command.
+
+    The simulated ones that an agent config has `chosen` are among them; all would be too many.
+    """
+    states = VoiceHandler(keys).states()
+    for role in ROLES:
+        named = _named(chosen or {}, ROLES[role][0])
+        if named.startswith(profiles.PREFIX):
+            states.append(ProviderState(_simulated(role, named), "ready"))
+    return states
 
 
 _TEMPLATES = "bench.providers.front_desk:TEMPLATES"

@@ -159,6 +159,13 @@ def test_the_states_say_what_can_be_chosen_now():
         assert state == ("ready" if key == "embedded" else "not built yet")
 
 
+def test_the_simulated_ones_that_were_chosen_are_among_the_states():
+    chosen = {"stt": "embedded", "llmProvider": "sim:gpt-4.1", "voiceProvider": None}
+    (added,) = provider_states({}, chosen)[len(PROVIDERS) :]
+    assert (added.provider.key, added.provider.role, added.state) == ("sim:gpt-4.1", "llm", "ready")
+    assert added.provider.label == "OpenAI gpt-4.1 (simulated)"
+
+
 def test_every_variable_of_the_table_can_stand_in_the_file_of_keys():
     assert {name for row in PROVIDERS for name in row.variables} == set(KEY_VARIABLES)
 
