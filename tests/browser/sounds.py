@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 RATE = 48_000
-FORMANTS = ((550, 80, 1.0), (1800, 120, 0.5), (2500, 160, 0.3), (3400, 200, 0.1))  # Hz, Hz, gain
+FORMANTS = ((280, 70, 1.0), (2250, 120, 0.4), (2900, 160, 0.3), (3500, 200, 0.1))  # Hz, Hz, gain
 
 
 def vowel(seconds: float = 0.3) -> bytes:
-    """An "eh" that falls from 130 to 95 Hz: voice, and no word."""
+    """An "ee" that falls from 130 to 95 Hz: voice, and no word (an "eh" may pass for "a")."""
     t = np.arange(round(seconds * RATE)) / RATE
     pitch = 130 - 35 * t / seconds + 6 * np.sin(2 * np.pi * 4 * t)
     phase = 2 * np.pi * np.cumsum(pitch) / RATE
