@@ -1,0 +1,191 @@
+"""Text in, tones and the time of every character out: ElevenLabs' speech, spoken back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from bench import clock
+from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.trouble import Trouble
+from bench.simulation import tone
+from bench.simulation.faults import Fault
+
+KEY = "an-elevenlabs-key-for-emulators"
+RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+USUAL_FORMAT = "mp3_44100_128"
+_PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-timestamps)?")
+_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Audio and the characters that begin in it, with their first and last instants in seconds."""
+
+    pcm: bytes
+    characters: tuple[tuple[str, float, float], ...]
+
+
+class ElevenLabsEmulator:
+    """A server of `/v1/text-to-speech/{voice}/stream`, with and without timestamps, in PCM.
+
+    `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
+    further one, as a share of its length. With `restarts` the times in a piece count from its own
+    beginning. `requests` keeps the bodies it was sent, `gone` the instants at which a client hung
+    up in the middle of an answer.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str = KEY,
+        first: Callable[[], float] = lambda: 0.15,
+        factor: Callable[[], float] = lambda: 0.2,
+        piece_seconds: float = 0.25,
+        restarts: bool = False,
+        faults: Iterable[Fault] = (),
+        turn: Callable[[], int] | None = None,
+    ) -> None:
+        self.key = key
+        self.requests: list[dict[str, Any]] = []
+        self.gone: list[float] = []
+        self.url = ""
+        self._first, self._factor = first, factor
+        self._piece_seconds, self._restarts = piece_seconds, restarts
+        self._trouble = Trouble(faults, "tts", turn)
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncGenerator[ElevenLabsEmulator, None]:
+        """Serve until the block ends; `url` is the base address, a free port's unless given."""
+        async with serving(self._handle, port) as port:
+            self.url = f"http://{LOOPBACK}:{port}"
+            yield self
+
+    async def _handle(self, request: Request, answer: Answer) -> None:
+        try:
+            await self._answer(request, answer)
+        except asyncio.CancelledError:
+            self.gone.append(clock.now())
+            raise
+
+    async def _answer(self, request: Request, answer: Answer) -> None:
+        if request.headers.get("xi-api-key") != self.key:
+            answer.whole(401, _error("invalid_api_key", "Invalid API key"))
+            return
+        if request.method != "POST" or not (asked := _PATH.fullmatch(request.path)):
+            answer.whole(404, {"detail": "Not Found"})
+            return
+        try:
+            body = request.json()
+            text = str(body["text"])
+        except (ValueError, KeyError):
+            answer.whole(422, {"detail": [{"loc": ["body", "text"], "msg": "Field required"}]})
+            return
+        self.requests.append(body)
+        encoding, _, rate = request.query.get("output_format", USUAL_FORMAT).partition("_")
+        if encoding != "pcm" or rate not in map(str, RATES):
+            message = "this emulator has pcm_8000 to pcm_48000"
+            answer.whole(403, _error("output_format_not_allowed", message))
+        elif (fault := self._trouble.begins()) is not None:
+            await _refuse(fault, answer)
+        else:
+            await self._stream(answer, text, int(rate), timed=bool(asked["timed"]))
+
+    async def _stream(self, answer: Answer, text: str, rate: int, *, timed: bool) -> None:
+        kind = "application/json" if timed else "audio/pcm"
+        answer.begin(200, {"content-type": kind, "transfer-encoding": "chunked"})
+        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
+        slow = self._trouble.suffers(("slow",))
+        delay = slow.factor if slow is not None else 1.0
+        at = 0.0  # of the audio
+        for piece in self._pieces(text, rate, spoilt):
+            seconds = len(piece.pcm) / (2 * rate)
+            fault = self._trouble.breaks(at, at + seconds)
+            if fault is not None and await _break(fault, answer):
+                return
+            await clock.sleep(delay * (self._factor() * seconds if at else self._first()))
+            shift = at if self._restarts else 0.0
+            answer.write(_line(piece, shift) if timed else piece.pcm)
+            at += seconds
+        answer.end()
+
+    def _pieces(self, text: str, rate: int, spoilt: Fault | None) -> Iterator[Piece]:
+        if spoilt is not None and spoilt.kind == "empty_audio":
+            return
+        made = rate if spoilt is None else round(rate * _SPOILT_RATE)
+        pcm, words = tone.speak(text, made)
+        characters = list(_characters(text, words, made))
+        size = round(self._piece_seconds * rate)
+        for start in range(0, len(pcm) // 2, size):
+            end = (start + size) / rate
+            count = sum(1 for character in characters if character[1] < end)
+            if start + size >= len(pcm) // 2:
+                count = len(characters)
+            yield Piece(pcm[2 * start : 2 * (start + size)], tuple(characters[:count]))
+            del characters[:count]
+
+
+def _characters(
+    text: str, words: list[tone.WordSamples], rate: int
+) -> Iterator[tuple[str, float, float]]:
+    """Every character with its time: those of a word share it, a space lasts until the next."""
+    at = place = 0
+    for word, start, end in words:
+        here = text.index(word, place)
+        yield from _spread(text[place:here], at, start, rate)
+        yield from _spread(word, start, end, rate)
+        at, place = end, here + len(word)
+    yield from _spread(text[place:], at, at, rate)
+
+
+def _spread(text: str, start: int, end: int, rate: int) -> Iterator[tuple[str, float, float]]:
+    step = (end - start) / max(1, len(text))
+    for number, character in enumerate(text):
+        began, ended = start + number * step, start + (number + 1) * step
+        yield character, round(began / rate, 5), round(ended / rate, 5)
+
+
+def _line(piece: Piece, shift: float) -> bytes:
+    alignment = {
+        "characters": [character for character, _, _ in piece.characters],
+        "character_start_times_seconds": [round(at - shift, 5) for _, at, _ in piece.characters],
+        "character_end_times_seconds": [round(at - shift, 5) for _, _, at in piece.characters],
+    }
+    audio = base64.b64encode(piece.pcm).decode()
+    about = {"audio_base64": audio, "alignment": alignment, "normalized_alignment": alignment}
+    return json.dumps(about).encode() + b"\n"
+
+
+async def _refuse(fault: Fault, answer: Answer) -> None:
+    match fault.kind:
+        case "http_429":
+            error = _error("too_many_concurrent_requests", "Too many requests at a time")
+            answer.whole(429, error, {"retry-after": f"{fault.retry_after_seconds:g}"})
+        case "http_503":
+            answer.whole(503, _error("service_unavailable", "Try again later"))
+        case _:  # accepts, and is never heard of again
+            await asyncio.Event().wait()
+
+
+async def _break(fault: Fault, answer: Answer) -> bool:
+    """Suffer it; whether the answer is over."""
+    match fault.kind:
+        case "stall":
+            await clock.sleep(fault.for_seconds)
+            return False
+        case "malformed":
+            answer.write(b'{"audio_base64": "AAAA", "alignm\n')
+            answer.end()
+        case _:
+            answer.abort()
+    return True
+
+
+def _error(status: str, message: str) -> dict[str, Any]:
+    return {"detail": {"status": status, "message": message}}

@@ -1,0 +1,71 @@
+"""A refusal in, one of our errors out: what the adapters share, beside the deadlines they keep."""
+
+from __future__ import annotations
+
+import email.utils
+import functools
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import certifi
+
+from bench import clock, config
+from bench.config import Secret
+from bench.errors import ConfigError, ConnectFailed, ProviderError, RateLimited, Rejected
+
+CONNECT_SECONDS = 2.0
+FIRST_RESULT_SECONDS = 8.0
+HANG_UP_SECONDS = 0.5  # of the one second that a worker has for closing
+KEPT_OPEN_SECONDS = 60.0  # a connection between two turns
+LONGEST_REASON = 200  # characters of the vendor's own words
+
+TOO_MANY_REQUESTS = 429
+
+
+def key_of(agent_config: Mapping[str, Any], variable: str, provider: str) -> Secret:
+    """The key in `keys` of an agent config, else in the environment or `.env`.
+
+    Raises:
+        ConfigError: there is none; the message names the variable.
+    """
+    keys: Mapping[str, Secret] = agent_config.get("keys") or config.read_keys()
+    if not (key := keys.get(variable)):
+        raise ConfigError(f"{provider} wants a key: set {variable} in the environment or in .env")
+    return key
+
+
+@functools.cache
+def tls() -> ssl.SSLContext:
+    """The one TLS context of this process: to make one takes longer than to shake hands."""
+    return ssl.create_default_context(cafile=certifi.where())
+
+
+def refused(
+    provider: str, status: int, headers: Mapping[str, str], said: str, key: Secret
+) -> ProviderError:
+    """The error for an HTTP status from 300 on; `said` are the vendor's words."""
+    reason = f"status {status}: {quoted(said, key)}".removesuffix(": ")
+    if status == TOO_MANY_REQUESTS:
+        return RateLimited(provider, reason, retry_after_seconds=_retry_after(headers))
+    if status >= 500 or status == 408:
+        return ConnectFailed(provider, reason)
+    return Rejected(provider, reason)
+
+
+def quoted(said: str, key: Secret) -> str:
+    """A vendor's words, short, and without the key should they hold it."""
+    return " ".join(said.replace(key.reveal(), "***").split())[:LONGEST_REASON]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds from a `Retry-After`, which is a number or a date."""
+    told = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(told))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - clock.wall())
+    except ValueError:
+        return None

@@ -1,0 +1,185 @@
+"""Audio in, words out as they are said: Deepgram's live socket, version 1."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+from websockets.exceptions import ConnectionClosed
+
+from bench import clock
+from bench.audio import SAMPLE_RATE, samples_in
+from bench.config import Secret
+from bench.engine.patience import Patience
+from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.engine.worker import Ending, spawn
+from bench.errors import BrokenStream, Stalled
+from bench.events import Word
+from bench.providers.connections import FIRST_RESULT_SECONDS, key_of, quoted, tls
+from bench.providers.deepgram_socket import PROVIDER, DeepgramSocket
+
+with warnings.catch_warnings():  # the SDK imports names that websockets calls deprecated
+    warnings.simplefilter("ignore", DeprecationWarning)
+    from deepgram import AsyncDeepgramClient
+    from deepgram.environment import DeepgramClientEnvironment
+    from deepgram.listen.v1.client import AsyncV1Client
+    from deepgram.listen.v1.socket_client import AsyncV1SocketClient
+    from deepgram.listen.v1.types import ListenV1Results
+
+MODEL = "nova-3"
+LANGUAGE = "en"
+URL = "wss://api.deepgram.com"
+ENDPOINTING_MILLISECONDS = 300  # of silence, after which words are final
+KEEP_ALIVE_SECONDS = 4.0  # without audio; the vendor hangs up after 10
+
+
+class DeepgramTranscriber(BaseTranscriber):
+    """Speech-to-text while it is said, over Deepgram's live socket (linear16 at 16 kHz).
+
+    `transcriber_config` may hold `transcriber_model`, `language` and `deepgram_url`: the address
+    (ws:// or wss://) of a server that speaks the same protocol. Who has ended their turn is left to
+    the conversation: what the service calls the end of speech is a pause of 0.3 s.
+    """
+
+    provider = PROVIDER
+
+    def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(transcriber_config)
+        config = transcriber_config or {}
+        self.model = config.get("transcriber_model") or MODEL
+        self.language = config.get("language") or LANGUAGE
+        self._url = (config.get("deepgram_url") or URL).rstrip("/")
+        self._key = key_of(config, "DEEPGRAM_API_KEY", self.provider)
+        self._passed = 0  # samples of the microphone that were sent or dropped
+        self._offset = 0  # of them before this connection
+        self._ids = itertools.count(1)
+        self._id = f"u{next(self._ids)}"
+        self._told = ""  # the newest partial of this utterance
+        self._waiting = False  # for an answer to audio
+
+    async def _run_loop(self) -> None:
+        self._offset, self._waiting, began_at = self._passed, False, clock.now()
+        try:
+            async with self._listening() as connection, Patience(FIRST_RESULT_SECONDS) as patience:
+                await connection.send_keep_alive()  # the first thing sent opens the socket
+                patience.suspend()
+                sender = spawn(self._send(connection, patience), name="Deepgram sender")
+                try:
+                    await self._receive(connection, patience)
+                finally:
+                    sender.cancel()
+                    await Ending([sender])
+        except ConnectionClosed as error:
+            closed = error.rcvd
+            reason = f"closed with {closed.code} {closed.reason}" if closed else "the line broke"
+            raise BrokenStream(self.provider, quoted(reason, self._key)) from None
+        except TimeoutError:
+            waited = round(clock.now() - began_at, 6)
+            raise Stalled(self.provider, "sent audio, got no answer", waited) from None
+
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[AsyncV1SocketClient]:
+        return _client(self._url, self._key).connect(
+            model=self.model,
+            language=self.language,
+            encoding="linear16",
+            sample_rate=SAMPLE_RATE,
+            interim_results=True,
+            punctuate=True,
+            endpointing=ENDPOINTING_MILLISECONDS,
+        )
+
+    def _drop(self, chunk: bytes) -> None:
+        self._passed += samples_in(chunk)
+        super()._drop(chunk)
+
+    async def _send(self, connection: AsyncV1SocketClient, patience: Patience) -> None:
+        with contextlib.suppress(ConnectionClosed):  # the receiver tells of it
+            while True:
+                try:
+                    async with clock.deadline(KEEP_ALIVE_SECONDS):
+                        chunk = await self.input_queue.get()
+                except TimeoutError:
+                    self._waiting = False  # nobody owes an answer to silence
+                    patience.suspend()
+                    await connection.send_keep_alive()
+                    continue
+                if chunk:  # an empty frame would end the stream
+                    self._passed += samples_in(chunk)
+                    self._waits(patience)
+                    await connection.send_media(chunk)
+
+    def _waits(self, patience: Patience) -> None:
+        """The first audio since the last answer starts the clock: the service is never silent for
+        long while it is sent audio, be there words in it or not."""
+        if not self._waiting:
+            self._waiting = True
+            patience.extend(FIRST_RESULT_SECONDS)
+
+    async def _receive(self, connection: AsyncV1SocketClient, patience: Patience) -> None:
+        while True:
+            try:
+                message = await connection.recv()
+            except ValueError:
+                raise BrokenStream(self.provider, "not JSON") from None
+            kind = getattr(message, "type", None)
+            if kind is None:  # newer than the SDK, which has nothing to say of it
+                continue
+            self._waiting = False
+            patience.suspend()
+            if kind == "Results":
+                await self._results(message)
+            elif kind == "Error":
+                said = str(getattr(message, "description", ""))
+                raise BrokenStream(self.provider, quoted(said, self._key))
+
+    async def _results(self, message: Any) -> None:
+        try:
+            said = _read(message, self._id, self._offset)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            reason = f"not a result: {type(error).__name__}"
+            raise BrokenStream(self.provider, reason) from None
+        nothing_new = not said.message and not (said.is_final and self._told)
+        self._told = "" if said.is_final else said.message or self._told
+        if nothing_new:
+            return
+        if said.is_final:
+            self._id = f"u{next(self._ids)}"
+        await self.output_queue.put(said)
+
+
+def _client(url: str, key: Secret) -> AsyncV1Client:
+    environment = DeepgramClientEnvironment(base=url, production=url, agent=url, agent_rest=url)
+    client = AsyncDeepgramClient(
+        api_key=key.reveal(),
+        environment=environment,
+        transport_factory=DeepgramSocket,
+        httpx_client=httpx.AsyncClient(verify=tls()),  # unused, and slow to make without
+    )
+    return client.listen.v1
+
+
+def _read(message: ListenV1Results, utterance_id: str, offset: int) -> Transcription:
+    """A result, its words placed in the microphone's audio: `offset` samples of that came before
+    the connection.
+
+    Raises:
+        AttributeError, LookupError, TypeError, ValueError: it has another shape.
+    """
+    best = message.channel.alternatives[0]
+    words = tuple(
+        Word(
+            word.punctuated_word or word.word,
+            offset + round(word.start * SAMPLE_RATE),
+            offset + round(word.end * SAMPLE_RATE),
+            float(word.confidence),
+        )
+        for word in best.words
+    )
+    text, final = best.transcript.strip(), bool(message.is_final)
+    return Transcription(
+        text, float(best.confidence), final, words=words, utterance_id=utterance_id
+    )

@@ -1,0 +1,182 @@
+"""Text in, speech out with the time of every character: ElevenLabs' stream with timestamps."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Mapping
+from typing import Any, cast
+
+import httpx
+import numpy as np
+import soxr
+from elevenlabs import StreamingAudioChunkWithTimestampsResponse
+from elevenlabs.client import AsyncElevenLabs
+from elevenlabs.core.api_error import ApiError
+
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.synthesizer import (
+    BaseMessage,
+    BaseSynthesizer,
+    ChunkResult,
+    SynthesisResult,
+    words_up_to,
+)
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
+from bench.providers.connections import (
+    CONNECT_SECONDS,
+    FIRST_RESULT_SECONDS,
+    KEPT_OPEN_SECONDS,
+    key_of,
+    quoted,
+    refused,
+    tls,
+)
+from bench.providers.spoken_characters import SpokenCharacters
+
+MODEL = "eleven_flash_v2_5"
+VOICE = "21m00Tcm4TlvDq8ikWAM"  # "Rachel", one of the vendor's own
+RATES = (8000, 16_000, 22_050, 24_000)  # Hz of PCM that every plan may ask for
+USUAL_RATE = 16_000
+
+
+class ElevenLabsSynthesizer(BaseSynthesizer):
+    """Speech over HTTP as it is made, with word times.
+
+    `synthesizer_config` may hold `voice` (its id), `voice_model`, `language` (a code of two
+    letters) and `elevenlabs_url`: the address of a server that speaks the same protocol.
+    """
+
+    provider = "elevenlabs"
+
+    def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(synthesizer_config)
+        config = synthesizer_config or {}
+        self.voice = config.get("voice") or VOICE
+        self.model = config.get("voice_model") or MODEL
+        self.language: str | None = config.get("language")
+        self._url: str | None = config.get("elevenlabs_url")
+        self._key = key_of(config, "ELEVENLABS_API_KEY", self.provider)
+        self._http: httpx.AsyncClient | None = None
+        self._client: AsyncElevenLabs | None = None
+
+    async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+        """Begin to say `message`; words are known as their audio comes."""
+        spoken = SpokenCharacters(message.text, self.sampling_rate)
+        chunks = self._chunks(spoken, chunk_size)
+        return SynthesisResult(chunks, words_up_to(spoken.words, self.sampling_rate))
+
+    async def terminate(self) -> None:
+        """Close the connections."""
+        if self._http is not None:
+            await self._http.aclose()
+
+    async def _chunks(
+        self, spoken: SpokenCharacters, size: int
+    ) -> AsyncGenerator[ChunkResult, None]:
+        rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
+        convert = _converter(rate, self.sampling_rate)
+        rest = bytearray()
+        async with contextlib.aclosing(self._audio(spoken, rate)) as pieces:
+            async for pcm in pieces:
+                rest += convert(pcm, False)
+                while len(rest) > size:
+                    yield ChunkResult(bytes(rest[:size]), False)
+                    del rest[:size]
+        rest += convert(b"", True)
+        while len(rest) > size:
+            yield ChunkResult(bytes(rest[:size]), False)
+            del rest[:size]
+        yield ChunkResult(bytes(rest), True)
+
+    async def _audio(self, spoken: SpokenCharacters, rate: int) -> AsyncGenerator[bytes, None]:
+        """The PCM as it comes, whole samples of it."""
+        odd, begun = b"", False
+        try:
+            async with contextlib.aclosing(self._request(spoken.text, rate)) as items:
+                async for item in items:
+                    begun = True
+                    pcm = odd + self._read(item, spoken)
+                    whole = len(pcm) & ~1
+                    odd = pcm[whole:]
+                    spoken.seconds += whole / (SAMPLE_WIDTH * rate)
+                    yield pcm[:whole]
+        except (ApiError, httpx.HTTPError) as error:
+            raise self._translated(error, begun=begun) from None
+        spoken.finish()
+        if not spoken.complete:  # the SDK leaves out what it cannot read, without a word
+            raise BrokenStream(self.provider, "the speech ended before its text did")
+
+    def _request(
+        self, text: str, rate: int
+    ) -> AsyncGenerator[StreamingAudioChunkWithTimestampsResponse, None]:
+        options: dict[str, Any] = {"model_id": self.model, "output_format": f"pcm_{rate}"}
+        if self.language:
+            options["language_code"] = self.language
+        items = self._connected().text_to_speech.stream_with_timestamps(
+            self.voice, text=text, request_options={"max_retries": 0}, **options
+        )
+        return cast("AsyncGenerator[StreamingAudioChunkWithTimestampsResponse, None]", items)
+
+    def _connected(self) -> AsyncElevenLabs:
+        if self._client is None:
+            limits = httpx.Limits(keepalive_expiry=KEPT_OPEN_SECONDS)
+            # A read may wait as long as the first result; the engine times the pieces after it.
+            timeout = httpx.Timeout(FIRST_RESULT_SECONDS, connect=CONNECT_SECONDS)
+            self._http = httpx.AsyncClient(verify=tls(), timeout=timeout, limits=limits)
+            self._client = AsyncElevenLabs(
+                api_key=self._key.reveal(),
+                base_url=self._url,
+                httpx_client=self._http,
+                timeout=cast("Any", timeout),  # the SDK hands it on as it is
+            )
+        return self._client
+
+    def _read(
+        self, item: StreamingAudioChunkWithTimestampsResponse, spoken: SpokenCharacters
+    ) -> bytes:
+        try:
+            pcm = base64.b64decode(item.audio_base_64, validate=True)
+            if (times := item.alignment) is not None:
+                spoken.add(
+                    times.characters,
+                    times.character_start_times_seconds,
+                    times.character_end_times_seconds,
+                )
+        except (AttributeError, TypeError, ValueError) as error:  # an error object, among others
+            reason = f"not a piece of speech: {type(error).__name__}"
+            raise BrokenStream(self.provider, reason) from None
+        return pcm
+
+    def _translated(self, error: ApiError | httpx.HTTPError, *, begun: bool) -> ProviderError:
+        match error:
+            case ApiError():
+                status, headers = error.status_code or 500, error.headers or {}
+                return refused(self.provider, status, headers, _said(error.body), self._key)
+            case httpx.ConnectTimeout() | httpx.PoolTimeout():
+                return ConnectFailed(self.provider, "no connection in time")
+            case httpx.TimeoutException():
+                return Stalled(self.provider, "no audio in time")
+            case _:
+                kind = BrokenStream if begun else ConnectFailed
+                return kind(self.provider, quoted(f"{type(error).__name__}: {error}", self._key))
+
+
+def _said(body: object) -> str:
+    """The vendor's words in the body of a refusal: `{"detail": {"status": …, "message": …}}`."""
+    detail = body.get("detail", body) if isinstance(body, dict) else body
+    if isinstance(detail, dict):
+        return ": ".join(str(detail[name]) for name in ("status", "message") if name in detail)
+    return str(detail)
+
+
+def _converter(rate: int, wanted: int) -> Callable[[bytes, bool], bytes]:
+    """From one rate (Hz) to another, piece by piece: (PCM, whether it is the last) to PCM."""
+    if rate == wanted:
+        return lambda pcm, last: pcm
+    stream = soxr.ResampleStream(rate, wanted, 1, dtype="int16")
+
+    def convert(pcm: bytes, last: bool) -> bytes:
+        return stream.resample_chunk(np.frombuffer(pcm, "<i2"), last).astype("<i2").tobytes()
+
+    return convert

@@ -1,0 +1,65 @@
+"""The times of characters in, the times of words out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.events import Word
+
+COVERED = 0.9  # of a text's letters and digits that its speech must account for
+
+
+class SpokenCharacters:
+    """Gathers the characters of one text as its speech arrives; `rate` is that of the audio in Hz.
+
+    `words` grows; `seconds` is the audio that came before the next piece.
+    """
+
+    def __init__(self, text: str, rate: int) -> None:
+        self.text, self.rate = text, rate
+        self.words: list[Word] = []
+        self.seconds = 0.0
+        self._letters = 0
+        self._word = ""
+        self._began = self._ended = 0.0  # the word
+        self._at = 0.0  # the end of the newest character, be it a space
+
+    @property
+    def complete(self) -> bool:
+        """Whether nearly all of the text was spoken."""
+        letters = sum(character.isalnum() for character in self.text)
+        return self._letters >= COVERED * letters
+
+    def add(
+        self, characters: Sequence[str], starts: Sequence[float], ends: Sequence[float]
+    ) -> None:
+        """The characters of the next piece, timed from the beginning of the text or of the piece.
+
+        Raises:
+            ValueError: not as many times as characters.
+        """
+        if not characters or not starts:
+            return
+        # Which of the two it is nobody has written down: the nearer to where the last one ended.
+        shift = self.seconds
+        if abs(starts[0] - self._at) <= abs(starts[0] + shift - self._at):
+            shift = 0.0
+        for character, start, end in zip(characters, starts, ends, strict=True):
+            self._take(character, start + shift, end + shift)
+
+    def finish(self) -> None:
+        """No character follows: the last word is whole."""
+        if self._word:
+            start, end = round(self._began * self.rate), round(self._ended * self.rate)
+            self.words.append(Word(self._word, start, end))
+            self._word = ""
+
+    def _take(self, character: str, start: float, end: float) -> None:
+        self._at = end
+        if character.isspace():
+            self.finish()
+            return
+        self._began = self._began if self._word else start
+        self._word += character
+        self._letters += character.isalnum()
+        self._ended = end
