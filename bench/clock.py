@@ -48,8 +48,9 @@ async def sleep_until(at: float) -> None:
     timer = loop.call_at(at, _come, instant)
     try:
         await instant
-    finally:
+    except BaseException:
         timer.cancel()
+        raise
 
 
 def _come(instant: asyncio.Future[None]) -> None:

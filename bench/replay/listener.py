@@ -90,9 +90,11 @@ class Listener(Loudspeaker):
 
     def look(self) -> None:
         """Take notice of everything up to now."""
-        self._advance()
         answer = self._open_answer()
-        if answer is None or self._buffer:
+        if answer is None:
+            return
+        self._advance()
+        if self._buffer:
             return
         if self._complete:
             self._over(answer, "finished")
@@ -149,11 +151,9 @@ class Listener(Loudspeaker):
                 pcm[low * SAMPLE_WIDTH : high * SAMPLE_WIDTH] = piece
         return bytes(pcm)
 
-    def _advance(self) -> None:
-        since, first, samples = self._since, self._taken, self._sounded()
-        if samples and since is not None and (answer := self._open_answer()) is not None:
-            self._add(answer, since, first, samples)
-        super()._advance()
+    def _sounds(self, at: float, first: int, samples: int) -> None:
+        if (answer := self._open_answer()) is not None:
+            self._add(answer, at, first, samples)
 
     def _open_answer(self) -> Answer | None:
         answer = self.answers[-1] if self.answers else None

@@ -72,6 +72,7 @@ class ScriptedUser:
         self._conversation, self._listener = conversation, listener
         self._feed, self._line = feed, line
         self._frame_samples = round(scenario.setup.frame_seconds * SAMPLE_RATE)
+        self._silence = bytes(2 * self._frame_samples)
         self._script = list(scenario.script)
         self._sounding: list[_Sounding] = []
         self._anchors = Anchors(conversation.trace, listener)
@@ -79,9 +80,11 @@ class ScriptedUser:
         self._delivered_at = -math.inf
         self._quiet_since: float | None = None
         self._echoed: dict[int, int] = {}  # words fed, by utterance
-        echo_db = scenario.setup.channel.echo_db
+        channel = scenario.setup.channel
+        echo_db = channel.echo_db
         self._echo_gain = 0.0 if echo_db is None else 10 ** (echo_db / 20)
         self._echo_is_understood = echo_db is not None and echo_db >= ECHO_UNDERSTOOD_DB
+        self._is_prompt = not (channel.jitter or channel.delay_seconds)
         self._is_plain = line.is_plain and not self._echo_gain
 
     async def play(self) -> None:
@@ -94,7 +97,8 @@ class ScriptedUser:
             await clock.sleep_until(ends_at)
             self.latest_seconds = max(self.latest_seconds, clock.now() - ends_at)
             self._listener.look()
-            self._begin_steps(k, ends_at)
+            if self._script:
+                self._begin_steps(k, ends_at)
             self._send(k, self._frame(k))
             if self._conversation.ended.is_set():
                 self._miss_rest("the conversation ended")
@@ -169,7 +173,7 @@ class ScriptedUser:
         size = self._frame_samples
         start = k * size
         if self._is_plain and not self._sounding:
-            return bytes(2 * size)
+            return self._silence
         frame = np.zeros(size)
         for sounding in self._sounding:
             _mix(frame, sounding.clip.samples, sounding.at - start)
@@ -195,14 +199,14 @@ class ScriptedUser:
                 self._feed.say("", (Word(word, start, end),), "noise", own=False)
 
     def _send(self, k: int, pcm: bytes) -> None:
-        facts = self._facts((k + 1) * self._frame_samples)
+        facts = self._facts((k + 1) * self._frame_samples) if self._sounding else []
+        if self._is_prompt:
+            self._deliver(pcm, facts)
+            return
         delay = self._line.late_seconds(k) + self._scenario.setup.channel.delay_seconds
         at = max(clock.now() + delay, self._delivered_at + 1e-6)
         self._delivered_at = at
-        if at <= clock.now() + 1e-9 or not delay:
-            self._deliver(pcm, facts)
-        else:
-            asyncio.get_running_loop().call_at(at, self._deliver, pcm, facts)
+        asyncio.get_running_loop().call_at(at, self._deliver, pcm, facts)
 
     def _deliver(self, pcm: bytes, facts: list[Fact]) -> None:
         for fact in facts:

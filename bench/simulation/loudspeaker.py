@@ -112,7 +112,9 @@ class Loudspeaker(OutputDevice):
         if self._since is None:
             return 0
         elapsed = int((clock.now() - self._since) * self.sampling_rate + 1e-3)
-        return max(0, min(elapsed, len(self._buffer) // SAMPLE_WIDTH))
+        if elapsed <= 0:
+            return 0
+        return min(elapsed, len(self._buffer) // SAMPLE_WIDTH)
 
     def _advance(self) -> None:
         """Move what has sounded from the buffer to the recording."""
@@ -120,10 +122,15 @@ class Loudspeaker(OutputDevice):
         if not samples or self._since is None:
             return
         size = samples * SAMPLE_WIDTH
+        self._sounds(self._since, self._taken, samples)
         self.recording.append((self._since, bytes(self._buffer[:size])))
         del self._buffer[:size]
         self._taken += samples
         self._since += samples / self.sampling_rate
+
+    def _sounds(self, at: float, first: int, samples: int) -> None:
+        """So many samples of the utterance, from `first` on, have sounded since the instant `at`;
+        for those who want to know."""
 
     def _report_later(self, seconds: float) -> None:
         if not self.reports or self._utterance is None:
