@@ -136,6 +136,9 @@ LONGEST_NAME = 100  # characters; no error quotes more of what somebody sent
 PREFIXES = ("sim:", "recorded:")
 """Families of providers: simulated from figures, and announced (this version has none)."""
 
+FRONT_DESKS = ("embedded", profiles.PREFIX)
+"""Agents that answer as the front desk: what its callers say is what there is to understand."""
+
 SIMULATED: dict[Role, tuple[profiles.Role, str]] = {
     "transcriber": ("stt", "bench.providers.simulated_transcriber:SimulatedTranscriber"),
     "llm": ("llm", "bench.providers.simulated_agent:SimulatedAgent"),
@@ -216,7 +219,7 @@ class VoiceHandler:
     def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
         maker = _found(self.choose(role, agent_config).adapter)
         config = dict(agent_config or {})
-        if role == "transcriber" and _named(config, "llmProvider") == "embedded":
+        if role == "transcriber" and _named(config, "llmProvider").startswith(FRONT_DESKS):
             config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
         return maker(config)
 

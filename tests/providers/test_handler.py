@@ -124,6 +124,7 @@ class Listener(BaseTranscriber):
     [
         ({"llm": "embedded"}, TEMPLATES),
         ({"llm": "embedded", "templates": ("hello",)}, ("hello",)),
+        ({"llm": "sim:gpt-4.1"}, TEMPLATES),
         ({"llm": "openai"}, None),
         ({}, None),
     ],
@@ -135,7 +136,8 @@ def test_who_listens_is_told_what_callers_of_the_front_desk_say(
     row = Provider("mine", "transcriber", "Mine", "my_listener:Listener")
     listener = VoiceHandler({}, [row]).create_transcriber({"stt": "mine", **config})
     assert listener.transcriber_config.get("templates") == templates
-    assert ("slots" in listener.transcriber_config) is (config.get("llm") == "embedded")
+    by_desk = config.get("llm") in ("embedded", "sim:gpt-4.1")
+    assert ("slots" in listener.transcriber_config) is by_desk
 
 
 def test_a_missing_key_is_named():
