@@ -21,6 +21,11 @@ class Said:
     role: str = "turn"
     own: bool = True
 
+    @property
+    def wants_answer(self) -> bool:
+        """Whether it is a turn of the user's."""
+        return self.own and bool(self.words) and self.role in ("turn", "interrupt")
+
 
 @dataclass(slots=True)
 class TruthFeed:
@@ -37,6 +42,6 @@ class TruthFeed:
 
     @property
     def step(self) -> str:
-        """The newest step that holds words, the key of whatever is drawn for its answer; "" before
-        the first."""
-        return next((said.step for said in reversed(self.said) if said.words and said.own), "")
+        """The newest step that wants an answer, the key of whatever is drawn for it; "" before the
+        first. A listener's noise, a cough or a word aside in between changes nothing."""
+        return next((said.step for said in reversed(self.said) if said.wants_answer), "")
