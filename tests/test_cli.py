@@ -59,14 +59,14 @@ def test_the_table_of_providers(capsys: pytest.CaptureFixture[str]):
     header, *rows = capsys.readouterr().out.splitlines()
     assert header.split()[:4] == ["role", "name", "label", "state"]
     assert rows[0].split() == ["transcriber", "embedded", "PocketSphinx", "ready"]
-    assert any("deepgram" in row and "no adapter yet" in row for row in rows)
+    assert any("assemblyai" in row and "no adapter yet" in row for row in rows)
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         (["app", "--stt", "whisper"], "talkbench: Unknown transcriber provider: whisper (known ar"),
-        (["app", "--llmProvider", "openai"], "talkbench: LLM provider openai: this version has no"),
+        (["app", "--llmProvider", "gemini"], "talkbench: LLM provider gemini: this version has no"),
         (["app", "--port", "70000"], "talkbench: port is 70000: want 0 to 65535"),
         (["app", "--host", "not.a.host.invalid"], "talkbench: host not.a.host.invalid: there is"),
     ],

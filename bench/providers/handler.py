@@ -6,6 +6,8 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   "open" (any words, less surely) for the embedded transcriber; `templates` and `slots` make up the
   vocabulary, those of the embedded agent unless given;
 - `words_per_second`: the pace at which the embedded agent writes;
+- `transcriber_model`, `llm_model`, `voice_model`, `language`, `system_prompt`, and the addresses
+  `deepgram_url`, `openai_base_url`, `elevenlabs_url`: how a vendor is used (docs/providers.md);
 - `simulation`: what the simulated providers (`sim:…`) of a run share, see
   `bench.simulation.context`;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
@@ -64,7 +66,13 @@ PROVIDERS = (
     Provider("embedded", "llm", "Front desk", "bench.providers.front_desk:FrontDeskAgent"),
     Provider("embedded", "voice", "espeak-ng", "bench.providers.embedded:EmbeddedSynthesizer"),
     Provider(
-        "deepgram", "transcriber", "Deepgram", "", "deepgram", "deepgram", ("DEEPGRAM_API_KEY",)
+        "deepgram",
+        "transcriber",
+        "Deepgram",
+        "bench.providers.deepgram:DeepgramTranscriber",
+        "deepgram",
+        "deepgram",
+        ("DEEPGRAM_API_KEY",),
     ),
     Provider(
         "assemblyai",
@@ -93,11 +101,25 @@ PROVIDERS = (
         "google.cloud.speech",
         ("GOOGLE_APPLICATION_CREDENTIALS",),
     ),
-    Provider("openai", "llm", "OpenAI", "", "openai", "openai", ("OPENAI_API_KEY",)),
+    Provider(
+        "openai",
+        "llm",
+        "OpenAI",
+        "bench.providers.openai:OpenAIAgent",
+        "openai",
+        "openai",
+        ("OPENAI_API_KEY",),
+    ),
     Provider("gemini", "llm", "Google Gemini", "", "gemini", "google.genai", ("GEMINI_API_KEY",)),
     Provider("anthropic", "llm", "Anthropic", "", "anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
     Provider(
-        "elevenlabs", "voice", "ElevenLabs", "", "elevenlabs", "elevenlabs", ("ELEVENLABS_API_KEY",)
+        "elevenlabs",
+        "voice",
+        "ElevenLabs",
+        "bench.providers.elevenlabs:ElevenLabsSynthesizer",
+        "elevenlabs",
+        "elevenlabs",
+        ("ELEVENLABS_API_KEY",),
     ),
     Provider(
         "azure",
@@ -217,8 +239,12 @@ class VoiceHandler:
         return rows[named]
 
     def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
-        maker = _found(self.choose(role, agent_config).adapter)
+        row = self.choose(role, agent_config)
+        maker = _found(row.adapter)
         config = dict(agent_config or {})
+        if row.variables:
+            keys = self._all_keys()
+            config["keys"] = {variable: keys[variable] for variable in row.variables}
         if role == "transcriber" and _named(config, "llmProvider").startswith(FRONT_DESKS):
             config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
         return maker(config)

@@ -58,15 +58,16 @@ def test_an_unknown_name_is_a_value_error_that_lists_the_known(role: str, told: 
 
 @pytest.mark.parametrize("named", ["", None, 5, ["embedded"]])
 def test_what_is_no_name(named: object):
-    with pytest.raises(ConfigError, match=r"deepgram: this version|Unknown transcriber"):
+    with pytest.raises(ConfigError, match=r"deepgram: set DEEPGRAM|Unknown transcriber"):
         VoiceHandler({}).create_transcriber({"transcriberProvider": named})
 
 
 @pytest.mark.parametrize("role", FOUNDING)
-def test_the_default_is_the_founding_one_and_says_that_it_is_not_built(role: str):
+def test_the_default_is_the_founding_one_and_says_which_key_it_wants(role: str):
     _, usual, word = ROLES[role]  # pyright: ignore[reportArgumentType]
     assert usual == FOUNDING[role][0]
-    with pytest.raises(ConfigError, match=f"^{word} provider {usual}: this version has no adapter"):
+    variable = f"{usual.upper()}_API_KEY"
+    with pytest.raises(ConfigError, match=f"^{word} provider {usual}: set {variable} in the env"):
         MAKERS[role](VoiceHandler({}))
 
 
@@ -107,11 +108,12 @@ OF_OUR_OWN = Provider(
 
 
 def test_a_provider_of_your_own_is_made_with_the_whole_config():
-    handler = VoiceHandler({"MY_KEY": Secret("x")}, [*PROVIDERS, OF_OUR_OWN])
+    keys = {"MY_KEY": Secret("x")}
+    handler = VoiceHandler({**keys, "OPENAI_API_KEY": Secret("y")}, [*PROVIDERS, OF_OUR_OWN])
     config = {"llmProvider": "mine", "words_per_second": 5, "tone": "kind"}
     agent = handler.create_agent(config)
     assert isinstance(agent, FrontDeskAgent)
-    assert agent.agent_config == config
+    assert agent.agent_config == {**config, "keys": keys}
     assert agent.words_per_second == 5.0
 
 
@@ -157,8 +159,11 @@ def test_the_states_say_what_can_be_chosen_now():
     assert len(states) == len(PROVIDERS)
     ready = {role for (role, key), state in states.items() if key == "embedded"}
     assert ready == set(FOUNDING)
+    built = {"embedded": "ready"} | dict.fromkeys(
+        ("deepgram", "openai", "elevenlabs"), "key missing"
+    )
     for (_, key), state in states.items():
-        assert state == ("ready" if key == "embedded" else "not built yet")
+        assert state == built.get(key, "not built yet")
 
 
 def test_the_simulated_ones_that_were_chosen_are_among_the_states():
