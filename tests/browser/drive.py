@@ -24,6 +24,7 @@ FLAGS = (
     "--autoplay-policy=no-user-gesture-required",
 )
 AUDIBLE = 0.01
+PATIENCE_SECONDS = 30.0  # of every wait: two cores may be shared with much else
 Samples = NDArray[np.float32]
 
 
@@ -75,7 +76,7 @@ class Tab:
     def evaluate(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)
 
-    def wait(self, expression: str, timeout_seconds: float = 10.0) -> None:
+    def wait(self, expression: str, timeout_seconds: float = PATIENCE_SECONDS) -> None:
         self.page.wait_for_function(expression, timeout=timeout_seconds * 1000)
 
     def text(self, selector: str) -> str:

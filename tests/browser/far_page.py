@@ -22,10 +22,14 @@ from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.providers.handler import provider_states
 from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
+from tests.browser.drive import PATIENCE_SECONDS
 
-PATIENCE_SECONDS = 20.0
 BASE = Config(AppSettings(), ConversationSettings(idle_seconds=None), ProviderSettings())
-ANSWER = "We are open from nine to five. The kitchen closes at four."
+ANSWER = "We are open from nine."
+LONG_ANSWER = (
+    "We are open from nine to five. The kitchen closes at four. In summer the garden is open too, "
+    "and whoever comes early finds a table there."
+)
 
 
 class Voice(ToneSynthesizer):
@@ -69,11 +73,17 @@ class FarPage:
             self.taken += 1
             return self.conversations[self.taken - 1]
 
-    def hear(self, conversation: StreamingConversation, text: str) -> None:
-        """Let the recogniser hear a whole turn."""
-        transcriber = conversation.transcriber
+    def hear(self, conversation: StreamingConversation, text: str, answer: str = ANSWER) -> None:
+        """Let the recogniser hear a whole turn, to which the agent answers this."""
+        transcriber, agent = conversation.transcriber, conversation.agent
         assert isinstance(transcriber, ScriptedTranscriber)
-        self.do(lambda: transcriber.hear(text))
+        assert isinstance(agent, ScriptedAgent)
+
+        def heard() -> None:
+            agent.lines[:] = [answer]
+            transcriber.hear(text)
+
+        self.do(heard)
 
     def do(self, what: Callable[[], object]) -> None:
         """Do something on the server's loop."""

@@ -24,10 +24,9 @@ from bench.engine.output import Utterance
 from bench.engine.settings import ConversationSettings
 from bench.events import Fact, PlaybackFinished, PlaybackStarted, TurnCommitted, Word
 from bench.providers import embedded
-from tests.browser.drive import Tab, tab
+from tests.browser.drive import PATIENCE_SECONDS, Tab, tab
 
 RATE = 48_000  # of everything here: then what is sent and what sounds compare sample by sample
-PATIENCE_SECONDS = 30.0
 BASE = Config(
     AppSettings(),
     ConversationSettings(idle_seconds=None, greeting="Hello."),

@@ -14,6 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
+from tests.browser.drive import PATIENCE_SECONDS
+
 STATIC = Path(__file__).parents[2] / "bench" / "app" / "static"
 HERE = Path(__file__).parent
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8">
@@ -29,7 +31,6 @@ window.strip = mount(document.getElementById('strip'), {{
   onTurn: (turn) => window.turns.push(turn),
 }});
 </script></body></html>"""
-PATIENCE_SECONDS = 10.0
 
 
 class Line:

@@ -8,7 +8,7 @@ from playwright.sync_api import Browser
 from tests.browser.drive import Samples, Tab, tab
 from tests.browser.stub import Line, Stub
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
 
 def tone(rate: int, seconds: float, frequency: float = 440.0) -> bytes:

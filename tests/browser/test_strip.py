@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Playwright
 from tests.browser.drive import Tab, browser, tab
 from tests.browser.stub import Line, Stub
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
 
 @pytest.fixture
