@@ -151,11 +151,15 @@ def profile(
     return _MAKERS[found](id, figures)
 
 
-def prices(stt: str, llm: str, tts: str) -> Prices:
-    """What a stack costs, by the names of its simulated providers; others are unpriced."""
-    ears = profile(stt, role="stt") if role_of(stt) == "stt" else None
-    head = profile(llm, role="llm") if role_of(llm) == "llm" else None
-    mouth = profile(tts, role="tts") if role_of(tts) == "tts" else None
+def prices(
+    stt: str, llm: str, tts: str, overrides: Mapping[str, Mapping[str, Any]] | None = None
+) -> Prices:
+    """What a stack costs, by the names of its simulated providers, with changes by name as a
+    scenario makes them; others are unpriced."""
+    changed = overrides or {}
+    ears = profile(stt, changed.get(stt), role="stt") if role_of(stt) == "stt" else None
+    head = profile(llm, changed.get(llm), role="llm") if role_of(llm) == "llm" else None
+    mouth = profile(tts, changed.get(tts), role="tts") if role_of(tts) == "tts" else None
     return Prices(
         ears and ears.usd_per_minute,
         head and head.usd_per_million_in,

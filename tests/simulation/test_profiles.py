@@ -179,6 +179,10 @@ def test_a_price_is_known_or_unknown_and_never_nothing():
 def test_a_price_can_be_set_where_none_is_known():
     set_to = profile("sim:aws-transcribe", {"usd_per_minute": 0.024}, role="stt")
     assert set_to.usd_per_minute == 0.024
+    changes = {"sim:aws-transcribe": {"usd_per_minute": 0.024}}
+    stack = ("sim:aws-transcribe", "sim:gpt-4.1", "sim:gradium-tts")
+    assert prices(*stack, changes).stt_per_minute == 0.024
+    assert prices(*stack).stt_per_minute is None
 
 
 def test_the_digest_names_the_file():
