@@ -28,7 +28,7 @@ def of_step(told: Reading, figures: StepFigures, metric: str) -> Any:
         if metric == "heard" or heard is None or context is None:
             return heard
         return words_of(heard) == words_of(context)
-    return _figure(figures, metric)
+    return figure_of(figures, metric)
 
 
 def cut_texts(told: Reading, figures: StepFigures) -> tuple[str | None, str | None]:
@@ -42,7 +42,8 @@ def cut_texts(told: Reading, figures: StepFigures) -> tuple[str | None, str | No
     return next(((said.heard, said.context) for said in own), (None, None))
 
 
-def _figure(figures: StepFigures, metric: str) -> Any:
+def figure_of(figures: StepFigures, metric: str) -> Any:
+    """The same by the step's figures alone, which tell nothing of `heard`."""
     if metric in _STEP_SECONDS:
         return _milliseconds(_STEP_SECONDS[metric](figures))
     return _STEP[metric](figures)
@@ -62,14 +63,24 @@ def values(metric: str, runs: Sequence[RunFigures]) -> list[float]:
 
     Steps that were not played have none.
     """
-    if metric in _OF_STEPS:
-        found = [_figure(step, metric) for run in runs for step in run.steps if step.played]
+    if is_of_steps(metric):
+        found = [figure_of(step, metric) for run in runs for step in run.steps if step.played]
     else:
         found = [_RUN[metric](run) for run in runs]
     return [float(value) for value in found if value is not None]
 
 
-def share(metric: str, runs: Sequence[RunFigures], statuses: Sequence[Status]) -> Share:
+def has_share(metric: str) -> bool:
+    """Whether a metric is how often something was so."""
+    return metric in _SHARES
+
+
+def is_of_steps(metric: str) -> bool:
+    """Whether a metric has a value for each step, and not one for the whole run."""
+    return metric in _OF_STEPS
+
+
+def share(metric: str, runs: Sequence[RunFigures], statuses: Sequence[Status] = ()) -> Share:
     """How often something was so, of how many times it could have been, over some runs.
 
     `statuses` are what the runs came to.
