@@ -67,7 +67,8 @@ def block(text: str, language: str = "") -> str:
 def _head(runs: Sequence[Run], comparison: Comparison | None, across: Sequence[Verdict]) -> str:
     counts = [(sum(run.status == status for run in runs), status) for status in ORDER]
     said = ", ".join(f"{count} {status}" for count, status in counts if count)
-    lines = [f"### Replay: {MARKS[worst(statuses)]}" if runs else "### Replay: nothing was played"]
+    status = overall(runs, comparison, across)
+    lines = [f"### Replay: {MARKS[status]}" if runs else "### Replay: nothing was played"]
     if said:
         lines += ["", f"{len(runs)} runs: {said}."]
     if any(run.stack.simulated for run in runs):
