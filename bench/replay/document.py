@@ -215,7 +215,11 @@ class _Composer:
             self._open[-1] = (parent, None, 0)
         parent.size += node.size
         if parent.size > MOST_VALUES:
-            raise self._wrong(line, "holds too many values, aliases counted as they are used", f"{MOST_VALUES:,} values")
+            raise self._wrong(
+                line,
+                "holds too many values, aliases counted as they are used",
+                f"{MOST_VALUES:,} values",
+            )
 
     def _is_key(self) -> bool:
         parent, key, _ = self._open[-1]

@@ -21,6 +21,9 @@ from bench.speech.espeak import Espeak
 WORDS_PER_MINUTE = 165  # at speed 1.0
 
 
+BotSpeech = Callable[[str], tuple[bytes, tuple[Word, ...]] | None]
+
+
 class Line(NamedTuple):
     """A text to be spoken, by whom, and what the file calls it."""
 
@@ -86,6 +89,24 @@ def rendered_bot(scenario: Scenario) -> dict[str, Rendered]:
         return {}
     voice = scenario.bot_voice
     return {text: spoken(scenario, text, voice) for text in bot_texts(scenario)}
+
+
+def bot_speech(scenario: Scenario) -> BotSpeech | None:
+    """What says a text with the bot's rendered speech, as a simulated synthesizer takes it
+    (`speech`); it answers None to a text that was not rendered. None: the bot has no such voice.
+
+    Raises:
+        ConfigError: some of it has not been rendered.
+    """
+    kept = rendered_bot(scenario)
+    if not kept:
+        return None
+
+    def said(text: str) -> tuple[bytes, tuple[Word, ...]] | None:
+        sound = kept.get(text)
+        return (sound.pcm, sound.words) if sound is not None else None
+
+    return said
 
 
 async def speak(text: str, voice: Voice) -> tuple[bytes, list[Word]]:

@@ -13,7 +13,7 @@ from bench.audio import SAMPLE_RATE, write_wav
 from bench.errors import ConfigError
 from bench.replay.document import ScenarioError
 from bench.replay.reading import read
-from bench.replay.rendering import bot_texts, render, rendered_bot
+from bench.replay.rendering import bot_speech, bot_texts, render, rendered_bot
 from bench.replay.scenario import Scenario, Voice
 from bench.replay.speech_store import QUIET, Rendered, path_of, rendered, spoken
 
@@ -136,7 +136,16 @@ def test_the_bots_fixed_answers_are_rendered_as_the_engine_cuts_them(tmp_path: P
         rendered_bot(said)
     clock.run(render(said))
     assert list(rendered_bot(said)) == list(bot_texts(said))
-    assert [word.text for word in rendered_bot(said)["Three four."].words] == ["Three", "four."]
+    speech = bot_speech(said)
+    assert speech is not None
+    pcm, words = speech("Three four.") or (b"", ())
+    assert [word.text for word in words] == ["Three", "four."]
+    assert words[-1].end_sample * 2 == len(pcm)
+    assert speech("Nobody rendered this.") is None
+
+
+def test_a_bot_without_a_rendered_voice_speaks_as_its_synthesizer_does(tmp_path: Path) -> None:
+    assert bot_speech(scenario(tmp_path, HELLO)) is None
 
 
 def test_a_buffered_answer_is_rendered_whole(tmp_path: Path) -> None:
