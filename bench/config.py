@@ -46,6 +46,12 @@ RANGES = {
     "speed": (0.5, 2.7),
     "pitch": (0, 99),
 }
+ADDRESSES = {
+    "deepgram_url": ("wss", "ws"),
+    "openai_base_url": ("https", "http"),
+    "elevenlabs_url": ("https", "http"),
+}
+"""Settings that are addresses, and the schemes they may have."""
 
 C = TypeVar("C")
 Sections = dict[str, Any]  # dataclasses of settings by the names of their sections
@@ -142,6 +148,35 @@ class ProviderSettings:
             raise ConfigError("speed and words_per_minute say the same: give one of them")
 
 
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    """How vendors' services are used; the owner's to set, since keys go where the addresses say.
+
+    None leaves a choice to the provider.
+    """
+
+    transcriber_model: str | None = None
+    llm_model: str | None = None
+    voice_model: str | None = None
+    language: str | None = None  # a code: "en"
+    system_prompt: str | None = None
+    deepgram_url: str | None = None  # ws:// or wss://
+    openai_base_url: str | None = None  # of any service with chat completions, with its /v1
+    elevenlabs_url: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no address."""
+        for name, schemes in ADDRESSES.items():
+            value = getattr(self, name)
+            if value is not None and value.partition("://")[0] not in schemes:
+                raise ConfigError(f"{name} is no address: want {schemes[0]}:// or {schemes[1]}://…")
+
+    def chosen(self) -> dict[str, str]:
+        """Those that are set, as an agent config has them."""
+        values = {name: getattr(self, name) for name in types_of(ServiceSettings)}
+        return {name: value for name, value in values.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Config(Generic[C]):
     """All that was set; `conversation` is of the type that `load` was given."""
@@ -150,6 +185,7 @@ class Config(Generic[C]):
     conversation: C
     providers: ProviderSettings
     keys: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    services: ServiceSettings = field(default_factory=ServiceSettings)
 
 
 def load(
@@ -172,6 +208,7 @@ def load(
         "app": AppSettings(),
         "conversation": conversation(),
         "providers": ProviderSettings(),
+        "services": ServiceSettings(),
     }
     named = environment.get("TALKBENCH_CONFIG")
     path = folder / (named or SETTINGS_FILE)
@@ -183,7 +220,7 @@ def load(
     keys = read_keys(folder=folder, environment=environment)
     private = {name: keys.pop(variable) for name, variable in _PRIVATE.items() if variable in keys}
     app = dataclasses.replace(sections["app"], **private)
-    return Config(app, sections["conversation"], sections["providers"], keys)
+    return Config(app, sections["conversation"], sections["providers"], keys, sections["services"])
 
 
 def read_keys(

@@ -47,6 +47,14 @@ def test_a_variable_wins_over_the_file(tmp_path: Path):
     assert loaded.providers.llmProvider == "openai"
 
 
+def test_services_that_are_set_are_as_an_agent_config_has_them(tmp_path: Path):
+    address = "http://127.0.0.1:11434/v1"
+    loaded = load(
+        tmp_path, {"TALKBENCH_OPENAI_BASE_URL": address}, yaml="services: {llm_model: a-model}"
+    )
+    assert loaded.services.chosen() == {"llm_model": "a-model", "openai_base_url": address}
+
+
 def test_variables_are_read_as_what_they_set(tmp_path: Path):
     loaded = load(
         tmp_path,
@@ -85,6 +93,14 @@ def test_variables_are_read_as_what_they_set(tmp_path: Path):
         ("providers: {pitch: 100}", "providers.pitch: pitch is 100: want 0 to 99"),
         ("providers: {transcriber_mode: all}", "transcriber_mode is 'all': want vocabulary or op"),
         ("providers: {speed: 1.2, words_per_minute: 200}", "say the same: give one of them"),
+        (
+            "services: {openai_base_url: 'file:///x'}",
+            "services.openai_base_url: openai_base_url is",
+        ),
+        (
+            "services: {deepgram_url: 'http://x'}",
+            "deepgram_url is no address: want wss:// or ws://",
+        ),
         ("app:\n  port: [", "talkbench.yaml, line 2: this is not YAML"),
     ],
 )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.assembly import OWNERS_ONLY
-from bench.config import KEY_VARIABLES, AppSettings, ProviderSettings
+from bench.config import KEY_VARIABLES, AppSettings, ProviderSettings, ServiceSettings
 from bench.engine.settings import ConversationSettings
 
 pytestmark = pytest.mark.unit
@@ -45,6 +45,7 @@ def told(name: str, value: object) -> str:
         ("app", AppSettings()),
         ("conversation", ConversationSettings()),
         ("providers", ProviderSettings()),
+        ("services", ServiceSettings()),
     ],
 )
 def test_every_setting_is_there_with_its_default(section: str, settings: object):
