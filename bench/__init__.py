@@ -24,8 +24,11 @@ here too (`from bench import StreamingConversation`), found on first use: import
 nothing, importing a part costs that part.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+logging.getLogger(__name__).addHandler(logging.NullHandler())  # it is the program's to listen
 
 if TYPE_CHECKING:
     from bench.app.output import WebsocketOutputDevice

@@ -70,11 +70,20 @@ def _parser() -> argparse.ArgumentParser:
     states.set_defaults(run=_providers)
     doctor = commands.add_parser("doctor", help="look whether everything here works")
     doctor.set_defaults(run=_doctor)
+    _scenario_parsers(commands)
     figures = commands.add_parser(
         "bench", add_help=False, help="our own figures, beside a bare-asyncio baseline"
     )
     figures.set_defaults(run=_bench)
     return parser
+
+
+def _scenario_parsers(commands: Any) -> None:
+    from bench.replay.commands import add_scenario_parser
+    from bench.report.command import add_replay_parser
+
+    add_scenario_parser(commands)
+    add_replay_parser(commands)
 
 
 def _app_parser(commands: Any) -> None:

@@ -109,11 +109,15 @@ def _scenarios(scenarios: Source | Iterable[Source]) -> list[Scenario]:
 
 def _make(task: Task) -> Run:
     """One run in a loop of its own; in a thread of its own where a loop already runs."""
+    return _in_thread(lambda: _play(task)) if _in_a_loop() else _play(task)
+
+
+def _in_a_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return _play(task)
-    return _in_thread(lambda: _play(task))
+        return False
+    return True
 
 
 def _play(task: Task) -> Run:
