@@ -95,7 +95,7 @@ def test_variables_are_read_as_what_they_set(tmp_path: Path):
         ("providers: {speed: 1.2, words_per_minute: 200}", "say the same: give one of them"),
         (
             "services: {openai_base_url: 'file:///x'}",
-            "services.openai_base_url: openai_base_url is",
+            "services.openai_base_url: openai_base_url",
         ),
         (
             "services: {deepgram_url: 'http://x'}",
