@@ -72,7 +72,9 @@ def stop_of(told: Reading, step: PlayedStep) -> Stop | None:
 
 def stopper(told: Reading, said: Utterance) -> PlayedStep | None:
     """The step that cut an utterance off; None when none did."""
-    if not said.interrupted or said.decided_at is None or _by_button(told, said.decided_at):
+    if not said.interrupted or said.decided_at is None:
+        return None
+    if all(at != said.decided_at for at, _ in told.decisions):
         return None
     held = told.step_at(said.held_at) if said.held_at is not None else None
     wanted = held is not None and held.role in ANSWERED_ROLES
@@ -85,11 +87,7 @@ def interrupts(told: Reading, step: PlayedStep) -> bool:
     if any(stopper(told, said) == step for said in told.utterances):
         return True
     audible = {said.decided_at for said in told.utterances if stopper(told, said) is not None}
-    return any(
-        step.began_at <= at < step.until and at not in audible
-        for at, fact in told.trace
-        if isinstance(fact, InterruptDecided) and fact.reason != "requested"
-    )
+    return any(step.began_at <= at < step.until and at not in audible for at, _ in told.decisions)
 
 
 def speaking_at(told: Reading, at: float) -> Utterance | None:
@@ -183,13 +181,6 @@ def _noticed_at(told: Reading, step: PlayedStep, decided: float | None) -> float
         if by_voice or isinstance(fact, Held | InterruptDecided):
             return at if at <= decided else None
     return None
-
-
-def _by_button(told: Reading, decided: float) -> bool:
-    return any(
-        at == decided and isinstance(fact, InterruptDecided) and fact.reason == "requested"
-        for at, fact in told.trace
-    )
 
 
 def _answered_within(told: Reading, step: PlayedStep, seconds: float) -> bool:

@@ -20,6 +20,7 @@ from bench.metrics.barge_in import (
     stops,
     yielded,
 )
+from bench.metrics.cost import Cost, PriceList, cost
 from bench.metrics.cutoffs import Cut, cuts, within
 from bench.metrics.partials import Hypotheses, hypotheses, upwr
 from bench.metrics.pauses import Pause, aftermath, pauses_of, resumed
@@ -151,6 +152,17 @@ class RunFigures:
     failures: int
     says: tuple[Said, ...]
     ended: str | None
+    cost: Cost | None = None
+
+    @property
+    def cost_per_min_usd(self) -> float | None:
+        """Of metered use; None without prices."""
+        return self.cost.per_minute if self.cost is not None else None
+
+    @property
+    def waste_share(self) -> float | None:
+        """Of that, for what was never heard."""
+        return self.cost.waste_share if self.cost is not None else None
 
     @property
     def v2v(self) -> tuple[float, ...]:
@@ -195,8 +207,8 @@ def step_figures(trace: Readable, step_id: str) -> StepFigures:
     )
 
 
-def run_figures(trace: Readable) -> RunFigures:
-    """The figures of a whole trace."""
+def run_figures(trace: Readable, prices: PriceList | None = None) -> RunFigures:
+    """The figures of a whole trace; its cost by a price list, when one is given."""
     told = read(trace)
     silent = silences(told)
     ended = told.trace.of(ConversationEnded)
@@ -228,6 +240,7 @@ def run_figures(trace: Readable) -> RunFigures:
         failures=len(failures),
         says=tuple(_said(told, told.span[0], float("inf"))),
         ended=ended[-1].reason if ended else None,
+        cost=cost(told, prices) if prices is not None else None,
     )
 
 

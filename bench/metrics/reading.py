@@ -14,6 +14,7 @@ from bench.audio import SAMPLE_RATE
 from bench.events import (
     ConversationEnded,
     ConversationStarted,
+    InterruptDecided,
     SettingsChanged,
     TurnCommitted,
     UserStartedSpeaking,
@@ -69,6 +70,15 @@ class Reading:
     def utterances(self) -> tuple[Utterance, ...]:
         """What the bot said."""
         return utterances(self.trace)
+
+    @cached_property
+    def decisions(self) -> tuple[tuple[float, str], ...]:
+        """When an interrupt was decided that sound or words caused, and why; a button is none."""
+        return tuple(
+            (at, fact.reason)
+            for at, fact in self.trace
+            if isinstance(fact, InterruptDecided) and fact.reason != "requested"
+        )
 
     @property
     def scripted(self) -> bool:
