@@ -11,14 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.metrics.barge_in import YIELD_SECONDS, Stop
-from bench.metrics.figures import RunFigures, Said, StepFigures
-from bench.metrics.reading import ANSWERED_ROLES, Reading
+from bench.metrics.figures import RunFigures, Said, StepFigures, run_figures
+from bench.metrics.reading import ANSWERED_ROLES, Readable, Reading
 from bench.metrics.response import Response
 from bench.metrics.words import words_of
-from bench.replay.run import Status
+from bench.replay.run import Run, Status
+from bench.simulation.profiles import prices
 from bench.trace import Trace
 
 Share = tuple[int, int]  # how many, of how many
+
+
+def figures_of(run: Run, told: Readable | None = None) -> RunFigures:
+    """A run's figures, its cost by the prices of its stack; `told` is its trace, once read."""
+    stack = run.stack
+    paid = prices(stack.stt, stack.llm, stack.tts, run.scenario.profiles)
+    return run_figures(told or run.trace, paid)
 
 
 def of_step(told: Reading, figures: StepFigures, metric: str) -> Any:
@@ -207,8 +215,8 @@ _RUN: dict[str, Callable[[RunFigures], Any]] = {
     "failures": lambda f: f.failures,
     "bot_says": lambda f: joined(f.says),
     "ends": lambda f: f.ended,
-    "cost_per_min_usd": lambda f: getattr(f, "cost_per_min_usd", None),
-    "waste_share": lambda f: getattr(f, "waste_share", None),
+    "cost_per_min_usd": lambda f: f.cost_per_min_usd,
+    "waste_share": lambda f: f.waste_share,
 }
 
 _SHARES: Mapping[str, Callable[[RunFigures], Share | None]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from bench.metrics.figures import RunFigures, Said, StepFigures, run_figures, step_figures
+from bench.metrics.figures import RunFigures, Said, StepFigures, step_figures
 from bench.metrics.reading import Reading
 from bench.replay import evidence
 from bench.replay.expectations_table import Metric, metric
@@ -33,7 +33,7 @@ def judge(run: Run) -> list[Verdict]:
     whole: RunFigures | None = None
     for expected in run.scenario.expect:
         if expected.where == "run":
-            whole = whole or run_figures(told)
+            whole = whole or evidence.figures_of(run, told)
             verdicts.append(_of_run(expected, run, whole))
         elif expected.where == "step":
             if expected.step not in steps:
@@ -52,7 +52,7 @@ def judge_across(runs: Sequence[Run]) -> list[Verdict]:
         return []
     counted = [run for run in runs if not run.void]
     expect = [expected for expected in runs[0].scenario.expect if expected.where == "across"]
-    figures = [run_figures(run.trace) for run in counted] if expect else []
+    figures = [evidence.figures_of(run) for run in counted] if expect else []
     statuses: list[Status] = [run.status for run in counted]
     return [_across(expected, figures, statuses) for expected in expect]
 

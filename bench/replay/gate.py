@@ -19,14 +19,13 @@ from bench.metrics.comparison import (
     holm,
     quantile_shift,
     sign_flip,
-    swap_labels,
 )
 from bench.metrics.gates import gate as ruling
 from bench.metrics.statistics import Interval, minimum_n, newcombe
 from bench.replay import evidence
 from bench.replay.expectations_table import Unit, metric
 from bench.replay.operands import figure
-from bench.replay.pairs import Paired, Values, middles, paired, shares, values
+from bench.replay.pairs import Paired, Values, middles, paired, shares, swapped, values
 from bench.replay.run import Run, Status, Verdict
 from bench.replay.scenario import Gate, GateMetric
 
@@ -161,7 +160,7 @@ def _statistic(asked: GateMetric, rules: Gate, found: Values) -> Change:
         estimate,
         cluster_bootstrap(found.by_repeat, shift, resamples=DRAWS, confidence=1 - rules.alpha),
         len(found.pairs),
-        swap_labels(found.pairs, shift, draws=DRAWS),
+        swapped(found.by_repeat, shift, DRAWS),
         _same(found.pairs),
         0 if asked.stat == "mean" else minimum_n(_share_of(asked.stat), 1 - rules.alpha),
         found.lost,

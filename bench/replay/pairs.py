@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 from bench.metrics.comparison import Pair
-from bench.metrics.figures import RunFigures, run_figures
+from bench.metrics.figures import RunFigures
 from bench.replay import evidence
 from bench.replay.run import Run
 
@@ -40,7 +42,7 @@ def paired(new: Sequence[Run], base: Sequence[Run]) -> list[Paired]:
     """The repeats that were played both now and then, void ones left out."""
     then = {run.repeat: run for run in base if not run.void}
     return [
-        Paired(run.repeat, run_figures(run.trace), run_figures(then[run.repeat].trace))
+        Paired(run.repeat, evidence.figures_of(run), evidence.figures_of(then[run.repeat]))
         for run in new
         if not run.void and run.repeat in then
     ]
@@ -66,6 +68,30 @@ def shares(metric: str, repeats: Sequence[Paired]) -> dict[str, list[Shares]]:
         if new[1] or base[1]:
             found[str(repeat.repeat)] = [(new, base)]
     return found
+
+
+def swapped(
+    by_repeat: Mapping[str, Sequence[Pair]],
+    statistic: Callable[[list[Pair]], float | None],
+    draws: int,
+) -> float | None:
+    """How likely a statistic of all pairs is so far from 0, if new and base might as well change
+    places in each repeat as a whole (two-sided; exact where that is possible in few ways)."""
+    seen = statistic([pair for pairs in by_repeat.values() for pair in pairs])
+    if seen is None:
+        return None
+    sides = [(list(pairs), [(b, a) for a, b in pairs]) for pairs in by_repeat.values()]
+    least, as_far, exact = abs(seen) * (1 - 1e-9), 0, 2 ** len(sides) <= draws
+    for choice in itertools.product((0, 1), repeat=len(sides)) if exact else _coins(sides, draws):
+        value = statistic([pair for side, k in zip(sides, choice, strict=True) for pair in side[k]])
+        as_far += value is not None and abs(value) >= least
+    return as_far / 2 ** len(sides) if exact else (as_far + 1) / (draws + 1)
+
+
+def _coins(sides: Sequence[object], draws: int) -> Iterator[tuple[int, ...]]:
+    random = Random(0)
+    for _ in range(draws):
+        yield tuple(random.random() < 0.5 for _ in sides)
 
 
 def middles(by_repeat: Mapping[str, Sequence[float]]) -> list[float]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.metrics.figures import run_figures
 from bench.metrics.session import quantile
 from bench.replay.comparison import Comparison
+from bench.replay.evidence import figures_of
 from bench.replay.golden import Likeness
 from bench.replay.run import Run, Status, Verdict
 from bench.report.telling import ORDER, SIMULATED, assumptions, cells, overall, worst
@@ -82,7 +82,7 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
     yield "| scenario | stack | runs | result | v2v p50 | v2v p95 | stop p50 | n |"
     yield "|---|---|---:|---|---:|---:|---:|---:|"
     for scenario, stack, group in cells(runs):
-        figures = [run_figures(run.trace) for run in group if not run.void]
+        figures = [figures_of(run) for run in group if not run.void]
         waits = sorted(wait for figure in figures for wait in figure.v2v)
         stops = sorted(s.latency for f in figures for s in f.stops if s.latency is not None)
         simulated = " simulated" if group[0].stack.simulated else ""

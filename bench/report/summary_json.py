@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from bench.metrics.figures import run_figures
 from bench.replay.comparison import Comparison
+from bench.replay.evidence import figures_of
 from bench.replay.golden import Likeness
 from bench.replay.plain import to_plain
 from bench.replay.run import Run, Verdict
@@ -35,7 +35,7 @@ def summary_json(
 
 
 def _run(run: Run) -> dict[str, Any]:
-    figures = run_figures(run.trace)
+    figures = figures_of(run)
     return {
         "name": run.name,
         "scenario": run.scenario.id,
@@ -58,6 +58,8 @@ def _run(run: Run) -> dict[str, Any]:
         "cuts": [to_plain(cut) | {"error_words": cut.error_words} for cut in figures.cuts],
         "underruns": to_plain(figures.underruns),
         "overlap": to_plain(figures.overlap),
+        "usd_per_minute": figures.cost_per_min_usd,
+        "waste_share": figures.waste_share,
     }
 
 
