@@ -75,6 +75,7 @@ class TurnTaker:
         self._onset_db = 0.0
         self._overlaps = True  # the sound may have begun while the bot was busy
         self._short_sounds = 0  # in a row that ended as soon as the bot was held
+        self._nodded = False  # the sound that holds the bot has been understood as a backchannel
 
     @property
     def text(self) -> str:
@@ -92,6 +93,7 @@ class TurnTaker:
     def speech_started(self, at: float, bot: Bot, level_db: float = 0.0) -> Decision:
         """The user's sound began."""
         self.speaking, self._ended_at, self._resume_at = True, None, None
+        self._nodded = False
         self._onset_db, self._overlaps = level_db, bot is not Bot.IDLE
         policy = self.settings.barge_in
         if bot is Bot.IDLE or policy == "never":
@@ -120,6 +122,9 @@ class TurnTaker:
         if bot is Bot.HELD:
             self._resume_at = at + self.settings.resume_seconds
             self._learn_short_sound(at)
+            if self._nodded:
+                self._resume_at = None
+                return Decision(Act.RESUME, "backchannel")
         return WAIT
 
     def heard(
@@ -172,6 +177,7 @@ class TurnTaker:
         never = self.settings.barge_in == "never"
         if is_backchannel(text) and not never and not self._finals:
             return self._backchannel(text, bot, final=final)
+        self._nodded = False
         self._collect(text, at, final=final, ends_turn=ends_turn)
         if never:
             return WAIT
@@ -189,6 +195,7 @@ class TurnTaker:
         if bot is Bot.HELD and not self.speaking:
             self._resume_at = None
             return Decision(Act.RESUME, "backchannel", text)
+        self._nodded = bot is Bot.HELD
         return Decision(Act.IGNORE, "backchannel", text)
 
     def _may_be_echo(self, text: str, playing: Sequence[str]) -> bool:

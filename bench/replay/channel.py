@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from bench.audio import SAMPLE_RATE, from_mulaw, read_wav, resample, to_mulaw
+from bench.audio import SAMPLE_RATE, from_mulaw, resample, to_mulaw
 from bench.errors import ConfigError
+from bench.replay import sound_files
 from bench.replay.scenario import Channel, Loss, Noise
 from bench.simulation.draws import Draws
 
@@ -97,8 +98,7 @@ def _to_pcm(samples: Samples) -> bytes:
 def _noise(noise: Noise, draws: Draws) -> Samples:
     """A loop of noise at the level its ratio to speech asks for."""
     if noise.file is not None:
-        pcm, rate = read_wav(noise.file)
-        loop = np.frombuffer(resample(pcm, rate, SAMPLE_RATE), dtype="<i2").astype(np.float64)
+        loop = np.frombuffer(sound_files.read(noise.file), dtype="<i2").astype(np.float64)
     else:
         seed = int(draws.uniform(STAGE, f"noise.{noise.kind}", 0) * 2**32)
         loop = KINDS[noise.kind](np.random.Generator(np.random.PCG64(seed)))

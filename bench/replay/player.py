@@ -15,6 +15,7 @@ from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.replay.channel import Line
 from bench.replay.listener import Listener
+from bench.replay.rendering import bot_speech
 from bench.replay.run import Run
 from bench.replay.scenario import Scenario, Stack, Step
 from bench.replay.speech_store import rendered
@@ -108,6 +109,8 @@ def _conversation(
     parts: dict[str, Any] = {"simulation": simulation}
     if stack.voice != "default":
         parts["voice"] = stack.voice
+    if (speech := bot_speech(scenario)) is not None:
+        parts["speech"] = speech
     return assembly.assemble(
         {},
         listener,

@@ -175,6 +175,15 @@ def test_a_backchannel_while_the_sound_goes_on_decides_nothing_yet():
     assert turns.text == ""
 
 
+def test_a_backchannel_understood_before_its_sound_ends_resumes_at_the_end():
+    turns = taker()
+    turns.speech_started(1.0, Bot.SPEAKING)
+    turns.heard("mm-hm", 1.3, Bot.HELD, final=True)
+    assert turns.speech_stopped(1.4, Bot.HELD) == Decision(Act.RESUME, "backchannel")
+    turns.speech_started(2.0, Bot.SPEAKING)
+    assert turns.speech_stopped(2.2, Bot.HELD) == WAIT  # of this one nothing is known
+
+
 def test_a_backchannel_that_goes_on_is_a_turn():
     turns = taker()
     turns.speech_started(1.0, Bot.SPEAKING)
