@@ -35,6 +35,17 @@ def test_another_order_another_step_or_another_stage_shifts_nothing():
     assert {place: table(Draws(7), more)[place] for place in places} == one
 
 
+def test_draws_that_do_not_say_which_are_counted_in_their_place_alone():
+    draws = Draws(7)
+    counted = list[float]()
+    for n in range(3):
+        counted.append(draws.uniform("hello", "tts.first_audio"))
+        draws.uniform("cut", "tts.first_audio")
+        draws.uniform("hello", "llm.first_token", n)
+    assert counted == [Draws(7).uniform("hello", "tts.first_audio", k) for k in range(3)]
+    assert len(set(counted)) == 3
+
+
 def test_seed_repeat_step_stage_and_k_each_make_another_draw():
     values = {
         Draws(seed, repeat).uniform(step, stage, k)

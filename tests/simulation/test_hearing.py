@@ -128,6 +128,29 @@ def test_a_late_final_is_never_overtaken_by_what_follows():
     assert order.count("u1") > 1 < order.count("u2")
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_finals_come_in_their_order_however_long_each_takes(seed: int):
+    uneven = CLEAR | {"ttfs_ms": {"p50": 400, "p95": 6000}, "rho": 0}
+    ear = Ear(overrides=uneven, seed=seed)
+    for step, text in enumerate(("one", "two", "three", "four")):
+        ear.hear(text, 0.5 + step, f"step {step}")
+    ear.listen(40.0)
+    assert [text for _, text in ear.finals] == ["one", "two", "three", "four"]
+    ids = [told.utterance_id for _, told in ear.told]
+    assert ids == sorted(ids)
+
+
+def test_a_word_that_has_only_just_ended_is_not_in_the_partial_yet():
+    ear = Ear(overrides=EXACT | {"partial_lag_ms": 100, "partial_every_ms": 250})
+    words = said("a b c d e f", 0.5, 0.1)
+    ear.simulation.feed.say("a", words)
+    ear.listen(4.0)
+    for at, told in ear.told:
+        known = [word for word in words if word.end_sample / 16_000 + 0.1 <= at + 1e-6]
+        assert told.is_final or len(told.words) == len(known)
+    assert len(ear.partials) >= 2
+
+
 def test_unstable_words_are_put_right():
     ear = Ear(overrides=EXACT | {"unstable_words": 1}).hear(HELLO).listen(5.0)
     assert ear.finals[0][1] == HELLO
