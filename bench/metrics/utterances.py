@@ -80,11 +80,10 @@ def utterances(trace: Trace) -> tuple[Utterance, ...]:
     truth = bool(trace.of(ReplayStarted) or trace.of(ListenerHeard))
     told = _Told(trace)
     cuts = _match(trace, told)
-    made = [_utterance(trace, told, id, cuts.pop(id, None), truth) for id in told.ids]
-    for at, cut in cuts.values():
-        lost = _utterance(trace, told, 0, (at, cut), truth)
-        made.append(lost)
-    return tuple(made)
+    told.over = told.finished | {id: at for id, (at, _) in cuts.items()}
+    made = [_utterance(trace, told, id, cuts.get(id), truth) for id in told.ids]
+    lost = [_utterance(trace, told, 0, cut, truth) for id, cut in cuts.items() if id < 0]
+    return tuple(made + lost)
 
 
 class _Told:
@@ -97,6 +96,7 @@ class _Told:
         self.finished: dict[int, float] = {}
         self.sounded: dict[int, list[Sounded]] = {}
         self.heard: dict[int, ListenerHeard] = {}
+        self.over: dict[int, float] = {}  # when it was finished or cut
         for at, fact in trace:
             match fact:
                 case PlaybackStarted(utterance=id):
@@ -183,8 +183,10 @@ def _decision(
                 held = at
             case Resumed():
                 held = None
-            case InterruptDecided() if decided is None or decided < began:
-                decided, pause = at, held
+            case InterruptDecided():
+                if decided is None or decided < began:
+                    decided, pause = at, held
+                held = None
             case _:
                 pass
     return (decided, pause) if decided is not None and decided >= began else (None, None)
@@ -195,7 +197,7 @@ def _sentences(trace: Trace, told: _Told, id: int, turn: int, over: Sequence[flo
     said since the utterance before it was over."""
     until = max(over, default=float("inf"))
     before = [
-        at for other, at in told.finished.items() if other != id and told.turns[other] == turn
+        at for other, at in told.over.items() if other != id and told.turns.get(other) == turn
     ]
     since = max((at for at in before if at < until), default=-1.0)
     said = [
