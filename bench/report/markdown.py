@@ -10,10 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.metrics.session import quantile
+from bench.metrics.statistics import minimum_n
 from bench.replay.comparison import Comparison
 from bench.replay.evidence import figures_of
 from bench.replay.golden import Likeness
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 from bench.report.telling import ORDER, SIMULATED, assumptions, cells, overall, worst
 
 LARGEST = 60_000  # characters; GitHub takes comments of 65,536
@@ -30,7 +31,10 @@ _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2
 def markdown(
     runs: Sequence[Run], comparison: Comparison | None = None, across: Iterable[Verdict] = ()
 ) -> str:
-    """A summary of some runs, of their comparison with stored ones, and of all repeats."""
+    """A summary of some runs, of their comparison with stored ones, and of all repeats.
+
+    A p95 is shown from 59 values on: of fewer nobody knows it.
+    """
     over_all = list(across)
     parts = [
         _head(runs, comparison, over_all),
@@ -92,7 +96,7 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
             str(len(group)),
             MARKS[worst(run.status for run in group)],
             _milliseconds(waits, 0.5),
-            _milliseconds(waits, 0.95),
+            _milliseconds(waits, 0.95) if len(waits) >= minimum_n(0.95) else "–",
             _milliseconds(stops, 0.5),
             str(len(waits)),
         )
