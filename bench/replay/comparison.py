@@ -10,7 +10,7 @@ from bench.replay import folder
 from bench.replay.gate import gate
 from bench.replay.golden import FILE, Likeness, compare_goldens, golden
 from bench.replay.golden import compare as compare_with_file
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from bench.metrics.figures import RunFigures, Said, StepFigures, run_figures
 from bench.metrics.reading import ANSWERED_ROLES, Readable, Reading
 from bench.metrics.response import Response
 from bench.metrics.words import words_of
-from bench.replay.run import Run, Status
+from bench.replay.runs import Run, Status
 from bench.simulation.profiles import prices
 from bench.trace import Trace
 

@@ -14,7 +14,7 @@ from bench.metrics.reading import Reading
 from bench.replay import evidence
 from bench.replay.expectations_table import Metric, metric
 from bench.replay.operands import Finding, check, figure, limits_shown, quoted, within
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 from bench.replay.scenario import Expectation, Step
 from bench.truths import StepMissed
 

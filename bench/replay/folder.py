@@ -28,7 +28,7 @@ from bench.audio import SAMPLE_RATE, interleave, to_pcm, to_samples, write_wav
 from bench.errors import ConfigError, redacted
 from bench.metrics.turns import Stages, Turn, flat, turns
 from bench.replay.plain import from_plain, to_plain
-from bench.replay.run import Run, Verdict
+from bench.replay.runs import Run, Verdict
 from bench.replay.scenario import Scenario, Stack
 from bench.trace import Trace
 

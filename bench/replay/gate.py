@@ -26,7 +26,7 @@ from bench.replay import evidence
 from bench.replay.expectations_table import Unit, metric
 from bench.replay.operands import figure
 from bench.replay.pairs import Paired, Values, middles, paired, shares, swapped, values
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 from bench.replay.scenario import Gate, GateMetric
 
 DRAWS = 2_000

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from bench.errors import ConfigError
 from bench.replay.folder import place
-from bench.replay.run import Run, Status
+from bench.replay.runs import Run, Status
 from bench.trace import entry_to_dict
 from bench.truths import ListenerHeard
 

@@ -11,7 +11,7 @@ from random import Random
 from bench.metrics.comparison import Pair
 from bench.metrics.figures import RunFigures
 from bench.replay import evidence
-from bench.replay.run import Run
+from bench.replay.runs import Run
 
 Shares = tuple[evidence.Share, evidence.Share]  # new, base
 

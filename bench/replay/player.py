@@ -16,7 +16,7 @@ from bench.errors import ConfigError
 from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
-from bench.replay.run import Run
+from bench.replay.runs import Run
 from bench.replay.scenario import Scenario, Stack, Step
 from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser

@@ -16,7 +16,7 @@ from bench import clock
 from bench.replay.expectations import judge
 from bench.replay.player import play
 from bench.replay.reading import read_all
-from bench.replay.run import Run
+from bench.replay.runs import Run
 from bench.replay.scenario import Scenario, Stack
 from bench.simulation.draws import Draws
 

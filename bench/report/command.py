@@ -17,8 +17,8 @@ from bench.errors import ConfigError
 from bench.replay import folder
 from bench.replay.comparison import Comparison, compare
 from bench.replay.expectations import judge_across
-from bench.replay.run import Run, Verdict
 from bench.replay.runner import Task, plan, results
+from bench.replay.runs import Run, Verdict
 from bench.replay.scenario import Stack
 from bench.report.console import show
 from bench.report.junit import junit

@@ -11,7 +11,7 @@ from rich.table import Table
 from bench.metrics.figures import run_figures
 from bench.metrics.session import quantile
 from bench.replay.comparison import Comparison
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 from bench.report.telling import SIMULATED, cells, verdict_line, worst
 
 COLOURS: dict[Status, str] = {

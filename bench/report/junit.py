@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Sequence
 
 from bench.replay.comparison import Comparison
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 from bench.report.telling import SIMULATED, by_scenario, statuses_of, verdict_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -10,7 +10,7 @@ from bench.replay.comparison import Comparison
 from bench.replay.evidence import figures_of
 from bench.replay.golden import Likeness
 from bench.replay.plain import to_plain
-from bench.replay.run import Run, Verdict
+from bench.replay.runs import Run, Verdict
 from bench.report.telling import SIMULATED, assumptions, overall
 
 FORMAT = "talkbench summary 1"

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
 from bench.replay.comparison import Comparison
-from bench.replay.run import Run, Status, Verdict
+from bench.replay.runs import Run, Status, Verdict
 
 SIMULATED = "simulated providers: latencies are modelled, not measured; no ranking of vendors"
 ORDER: tuple[Status, ...] = ("fail", "void", "inconclusive", "pass")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.replay.run import Run
+from bench.replay.runs import Run
 from bench.replay.scenario import Anchor, Expectation, Scenario, Stack, Step
 from tests.replay.some_calls import LINE, call, step
 

@@ -13,7 +13,7 @@ from bench.engine.settings import ConversationSettings
 from bench.engine.transcript import Message
 from bench.engine.vad import level_db
 from bench.replay.reading import files_of
-from bench.replay.run import Run
+from bench.replay.runs import Run
 from bench.replay.runner import run
 from bench.speech.silero import SileroStream
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.errors import ConfigError
 from bench.replay import folder
-from bench.replay.run import Verdict
+from bench.replay.runs import Verdict
 from bench.replay.scenario import Anchor, Channel, Gate, GateMetric, Noise, Setup, Stack
 from bench.simulation.context import Reply
 from bench.simulation.faults import Fault

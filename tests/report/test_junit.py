@@ -10,7 +10,7 @@ import pytest
 
 from bench.replay.comparison import Comparison
 from bench.replay.golden import Difference, Likeness
-from bench.replay.run import Verdict
+from bench.replay.runs import Verdict
 from bench.report.junit import junit
 from bench.report.summary_json import summary_json
 from tests.report.some_runs import one, play, scenario
