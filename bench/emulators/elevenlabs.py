@@ -59,6 +59,7 @@ class ElevenLabsEmulator:
         self._first, self._factor = first, factor
         self._piece_seconds, self._restarts = piece_seconds, restarts
         self._trouble = Trouble(faults, "tts", turn)
+        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[ElevenLabsEmulator, None]:
@@ -103,10 +104,12 @@ class ElevenLabsEmulator:
         spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
         slow = self._trouble.suffers(("slow",))
         delay = slow.factor if slow is not None else 1.0
+        pieces = list(self._pieces(text, rate, spoilt))
+        before = self._spoken(sum(len(piece.pcm) for piece in pieces) / (2 * rate))
         at = 0.0  # of the audio
-        for piece in self._pieces(text, rate, spoilt):
+        for piece in pieces:
             seconds = len(piece.pcm) / (2 * rate)
-            fault = self._trouble.breaks(at, at + seconds)
+            fault = self._trouble.breaks(before + at, before + at + seconds)
             if fault is not None and await _break(fault, answer):
                 return
             await clock.sleep(delay * (self._factor() * seconds if at else self._first()))
@@ -114,6 +117,13 @@ class ElevenLabsEmulator:
             answer.write(_line(piece, shift) if timed else piece.pcm)
             at += seconds
         answer.end()
+
+    def _spoken(self, seconds: float) -> float:
+        """Note so much more audio of the turn; how much of it there was before."""
+        turn, before = self._audio_of
+        before = before if turn == self._trouble.turn else 0.0
+        self._audio_of = self._trouble.turn, before + seconds
+        return before
 
     def _pieces(self, text: str, rate: int, spoilt: Fault | None) -> Iterator[Piece]:
         if spoilt is not None and spoilt.kind == "empty_audio":

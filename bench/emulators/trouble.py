@@ -24,6 +24,11 @@ class Trouble:
         self._turn, self._step = turn, step
         self.requests = 0
 
+    @property
+    def turn(self) -> int:
+        """Which turn is being served."""
+        return self.requests if self._turn is None else self._turn()
+
     def begins(self) -> Fault | None:
         """A request comes: the refusal it meets, if any."""
         self.requests += 1
@@ -37,9 +42,8 @@ class Trouble:
         self, kinds: Iterable[str], begin: float = 0.0, end: float = float("inf")
     ) -> Fault | None:
         """The next fault of these kinds that is due; it counts as having happened."""
-        turn = self.requests if self._turn is None else self._turn()
         step = "" if self._step is None else self._step()
-        fault = self._watch.find(kinds, turn=turn, step=step, begin=begin, end=end)
+        fault = self._watch.find(kinds, turn=self.turn, step=step, begin=begin, end=end)
         if fault is not None:
             self._watch.fired(fault)
         return fault

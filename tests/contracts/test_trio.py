@@ -3,18 +3,13 @@
 import hashlib
 import subprocess
 import sys
-from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from bench import clock
-from bench.config import Secret
-from bench.emulators import deepgram, elevenlabs, openai
-from bench.emulators.deepgram import DeepgramEmulator
-from bench.emulators.elevenlabs import ElevenLabsEmulator
-from bench.emulators.openai import OpenAIEmulator
+from bench.emulators.trio import serving_trio
 from bench.engine.conversation import StreamingConversation
 from bench.engine.transcript import Sender
 from bench.events import (
@@ -27,7 +22,7 @@ from bench.events import (
 )
 from bench.providers.handler import VoiceHandler
 from bench.simulation import tone
-from bench.simulation.context import Reply
+from bench.simulation.context import Reply, Simulation
 from bench.simulation.draws import Draws
 from bench.simulation.loudspeaker import Loudspeaker
 from bench.simulation.truth import TruthFeed
@@ -43,12 +38,7 @@ GREETING = "Good evening, how can I help you?"
 HOURS = "We are open from nine to five, and on Sundays from ten until noon, except in August."
 BOOKED = "Of course. It is done."
 REPLIES = (Reply("open", HOURS), Reply("book", BOOKED), Reply("*", "Pardon?"))
-KEYS = {
-    "DEEPGRAM_API_KEY": deepgram.KEY,
-    "OPENAI_API_KEY": openai.KEY,
-    "ELEVENLABS_API_KEY": elevenlabs.KEY,
-}
-LINES = ((3.5, "When are you open?"), (8.0, "Please book a table for two."))
+LINES = ((3.5, "When are you open?"), (9.5, "Please book a table for two."))
 """What the caller says, and when; the second cuts in on the answer to the first."""
 
 
@@ -59,7 +49,6 @@ class Call(NamedTuple):
     history: list[tuple[str, str, bool]]
     prompts: list[list[dict[str, str]]]
     heard: list[str]  # of each of the bot's messages, by the loudspeaker and the tones' own times
-    left_early: int  # requests that the bot hung up on
 
 
 def is_loud(window: bytes) -> float:
@@ -79,23 +68,9 @@ def microphone(feed: TruthFeed, seconds: float) -> bytes:
 
 
 async def called() -> Call:
-    feed, draws = TruthFeed(), Draws(7)
-
-    def between(low: float, high: float, stage: str) -> Any:
-        return lambda: low + (high - low) * draws.uniform("call", stage)
-
-    ears = DeepgramEmulator(feed, interim=between(0.1, 0.3, "stt"), final=between(0.1, 0.2, "end"))
-    mind = OpenAIEmulator(REPLIES, first=between(0.2, 0.6, "llm"), every=between(0.0, 0.04, "tok"))
-    mouth = ElevenLabsEmulator(first=between(0.1, 0.3, "tts"), factor=between(0.1, 0.5, "rtf"))
-    async with nothing_left(), AsyncExitStack() as servers:
-        for emulator in (ears, mind, mouth):
-            await servers.enter_async_context(emulator.serving())
-        config = {
-            "deepgram_url": ears.url,
-            "openai_base_url": mind.url,
-            "elevenlabs_url": mouth.url,
-        }
-        handler = VoiceHandler({name: Secret(key) for name, key in KEYS.items()})
+    simulation = Simulation(Draws(7), TruthFeed(), REPLIES)
+    async with nothing_left(), serving_trio(simulation) as served:
+        handler, config = VoiceHandler(served.keys), served.addresses
         speaker = Loudspeaker()
         call = StreamingConversation(
             output_device=speaker,
@@ -107,7 +82,7 @@ async def called() -> Call:
             greeting=GREETING,
         )
         await call.start()
-        sound = microphone(feed, 13.0)
+        sound = microphone(simulation.feed, 16.0)
         began = clock.now()
         for number, start in enumerate(range(0, len(sound), 2 * FRAME_SAMPLES), 1):
             await clock.sleep_until(began + number * FRAME_SECONDS)
@@ -118,9 +93,8 @@ async def called() -> Call:
             for message in call.transcript.event_logs
         ]
         heard = heard_of(call, speaker)
-        prompts = [request["messages"] for request in mind.requests]
-        await clock.sleep(0.5)
-        return Call(call.trace, history, prompts, heard, len(mind.gone) + len(mouth.gone))
+        prompts = [request["messages"] for request in served.mind.requests]
+        return Call(call.trace, history, prompts, heard)
 
 
 def heard_of(call: StreamingConversation, speaker: Loudspeaker) -> list[str]:
