@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.replay.runner import run
+
 pytest_plugins = "pytester"
 pytestmark = pytest.mark.replay
 
@@ -20,6 +22,13 @@ setup: {{max_s: 10, vad: false, settings: {{idle_seconds: null}}}}
 script: [{{id: quiet, silence: 0.5, at: {{time: 0.2}}}}]
 expect: {{run: {{{expect}}}}}
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def loaded():
+    """What a pytest within pytest imports is forgotten after it, and numpy does not load twice: so
+    all that a replay needs is imported before."""
+    run(PLAIN, repeat=1)
 
 
 @pytest.fixture(autouse=True)
