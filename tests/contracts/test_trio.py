@@ -24,10 +24,10 @@ from bench.providers.handler import VoiceHandler
 from bench.simulation import tone
 from bench.simulation.context import Reply, Simulation
 from bench.simulation.draws import Draws
-from bench.simulation.loudspeaker import Loudspeaker
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import nothing_left
+from tests.engine.scene import Listener
 
 pytestmark = pytest.mark.contract
 
@@ -71,7 +71,7 @@ async def called() -> Call:
     simulation = Simulation(Draws(7), TruthFeed(), REPLIES)
     async with nothing_left(), serving_trio(simulation) as served:
         handler, config = VoiceHandler(served.keys), served.addresses
-        speaker = Loudspeaker()
+        speaker = Listener()
         call = StreamingConversation(
             output_device=speaker,
             transcriber=handler.create_transcriber(config),
@@ -97,29 +97,19 @@ async def called() -> Call:
         return Call(call.trace, history, prompts, heard)
 
 
-def heard_of(call: StreamingConversation, speaker: Loudspeaker) -> list[str]:
+def heard_of(call: StreamingConversation, speaker: Listener) -> list[str]:
     """What the loudspeaker gave of each message, found in the sound itself."""
-    sounded = speaker.heard
+    said = [one for one in call.transcript.event_logs if one.sender is Sender.BOT]
     heard = list[str]()
-    for message in call.transcript.event_logs:
-        if message.sender is not Sender.BOT:
-            continue
+    for message, sounded in zip(said, speaker.sounded.values(), strict=True):
         pcm, words = b"", list[tuple[str, int]]()
         for sentence in sentences(message.intended):
             spoken, placed = tone.speak(sentence)
             words += [(word, len(pcm) // 2 + end) for word, _, end in placed]
             pcm += spoken
-        common = alike(sounded, pcm)
-        heard.append(" ".join(word for word, end in words if 2 * end <= common))
-        sounded = sounded[common:]
-    assert not sounded
+        assert pcm.startswith(sounded)
+        heard.append(" ".join(word for word, end in words if 2 * end <= len(sounded)))
     return heard
-
-
-def alike(one: bytes, other: bytes) -> int:
-    """How many bytes two sounds begin with alike."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((at for at, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def sentences(text: str) -> list[str]:
