@@ -48,6 +48,10 @@ class Handlers:
         self._visits = Visits(sessions, base)
         self._voice = voice or (lambda asked: assemble_synthesizer(asked, base=base))
 
+    def visit(self, request: gr.Request) -> Visit:
+        """Whose request that is, also after a reload of the page."""
+        return self._visits.of(request.session_hash)
+
     def load(self, controls: Sequence[Control]) -> Handler:
         """The page was opened or reloaded: everything it shows."""
 

@@ -23,6 +23,8 @@ from bench.app.page.controls import (
 from bench.app.page.export import KINDS
 from bench.app.page.handlers import Handlers
 from bench.app.page.latency import NOTHING
+from bench.app.page.replay_tab import replay_tab
+from bench.app.page.replay_tab_handlers import ReplayHandlers
 from bench.app.page.visits import defaults
 
 STATIC = Path(__file__).parents[1] / "static"
@@ -50,7 +52,7 @@ QUIETLY: dict[str, Any] = {
 }
 
 
-def build(handlers: Handlers) -> gr.Blocks:
+def build(handlers: Handlers, replays: ReplayHandlers) -> gr.Blocks:
     """The page, to be mounted."""
     with gr.Blocks(
         title="Talkbench",
@@ -65,6 +67,7 @@ def build(handlers: Handlers) -> gr.Blocks:
                 chat = _conversation()
             with gr.Tab("Latency"):
                 latency = gr.HTML(NOTHING, apply_default_css=False, elem_id="latency")
+            replay_tab(page, replays)
             with gr.Tab("Settings"):
                 controls = _settings(handlers, strip)
             with gr.Tab("Export"):

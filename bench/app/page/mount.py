@@ -7,6 +7,7 @@ import hmac
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
 import gradio as gr
 from fastapi import FastAPI
@@ -16,10 +17,15 @@ from starlette.responses import FileResponse, RedirectResponse
 from bench import clock
 from bench.app.page.handlers import Handlers, Voice
 from bench.app.page.layout import STATIC, build
+from bench.app.page.replay_tab_handlers import ReplayHandlers
+from bench.app.page.replay_tab_jobs import Replays
+from bench.app.page.replay_tab_library import Library
+from bench.app.page.replay_tab_route import add_replays
 from bench.assembly import Settings, settings
 from bench.providers.handler import ProviderState, provider_states
 
 PATH = "/gradio"
+STYLES = ("page.css", "replay-tab.css")
 
 
 def mount_page(
@@ -29,17 +35,22 @@ def mount_page(
     states: Sequence[ProviderState] | None = None,
     voice: Voice | None = None,
     password: str | None = None,
+    scenarios: Path | None = None,
 ) -> FastAPI:
     """Put the page on an application of `server.create_app`, at `/gradio`; `/` leads there.
 
     `base` are the settings that tabs start from (those of the process), `states` the providers they
     may choose, `voice` makes the synthesizer of previews. Whoever reaches the page may talk, since
     the tickets that it gives out open the socket's door: `password`, asked for under any name,
-    keeps the page itself.
+    keeps the page itself. `scenarios` is the folder of those that can be replayed (`scenarios`
+    in the working directory, else that of the checkout).
     """
     base = settings() if base is None else base
     states = provider_states(base.keys) if states is None else states
     handlers = Handlers(app.state.sessions, base, states, voice)
+    replays = Replays()
+    add_replays(app, replays)
+    replaying = ReplayHandlers(replays, Library(scenarios), handlers.visit)
 
     @app.get("/", include_in_schema=False)
     async def to_the_page() -> RedirectResponse:
@@ -58,14 +69,14 @@ def mount_page(
     )
 
     def mounted() -> gr.Blocks:
-        page = build(handlers)
+        page = build(handlers, replaying)
         gr.mount_gradio_app(
             app,
             page,
             path=PATH,
             theme=theme,
             # As `css` Gradio would put every rule below its own container.
-            head=f"<style>{(STATIC / 'page.css').read_text('utf-8')}</style>",
+            head=f"<style>{''.join((STATIC / css).read_text('utf-8') for css in STYLES)}</style>",
             footer_links=[],
             run_history=False,
             mcp_server=False,
