@@ -71,22 +71,25 @@ def stop_of(told: Reading, step: PlayedStep) -> Stop | None:
 
 
 def stopper(told: Reading, said: Utterance) -> PlayedStep | None:
-    """The step that cut an utterance off; None when none did."""
+    """The step that cut an utterance off; None when none did: a button, or late words or an echo
+    in the answer to the step that sounded last."""
     if not said.interrupted or said.decided_at is None:
         return None
     if all(at != said.decided_at for at, _ in told.decisions):
         return None
     held = told.step_at(said.held_at) if said.held_at is not None else None
     wanted = held is not None and held.role in ANSWERED_ROLES
-    return held if wanted else told.step_at(said.decided_at)
+    step = held if wanted else told.step_at(said.decided_at)
+    return None if step is None or _answers(told, said, step) else step
 
 
 def interrupts(told: Reading, step: PlayedStep) -> bool:
     """Whether a step made the bot give up what it was saying, or was about to say: it stopped an
-    utterance, or an interrupt that stopped none was decided while it was the newest step."""
+    utterance, or an interrupt that stopped none was decided while it was the newest step. An
+    answer to itself that is cut by its own late words, or by an echo, is not its doing."""
     if any(stopper(told, said) == step for said in told.utterances):
         return True
-    audible = {said.decided_at for said in told.utterances if stopper(told, said) is not None}
+    audible = {said.decided_at for said in told.utterances if said.interrupted}
     return any(step.began_at <= at < step.until and at not in audible for at, _ in told.decisions)
 
 
@@ -155,6 +158,12 @@ def agent_interrupts(trace: Readable) -> Share:
     steps = [step for step in told.steps if step.role in ANSWERED_ROLES and step.sounds]
     began = [said.began_at for said in told.utterances if said.began_at is not None]
     return sum(_any_between(began, step.began_at, step.ended_at) for step in steps), len(steps)
+
+
+def _answers(told: Reading, said: Utterance, step: PlayedStep) -> bool:
+    """Whether an utterance is the answer to a step that was over when it began."""
+    own = (turn.number for turn in told.turns_of(step))
+    return said.turn in own and said.began_at is not None and said.began_at >= step.ended_at
 
 
 def _stopped(told: Reading, step: PlayedStep, said: Utterance, ended: float) -> Stop:

@@ -33,8 +33,9 @@ its place to the step in whose sound it lies (0.2 s more or less), one without t
 that had begun when it arrived, if that was over for less than 8 s. The end of the user's speech is
 that of the turn's last step, also where the turn was committed earlier. A stop belongs to the step
 that sounded last when the bot was held for good, or else when the interrupt was decided; a pause
-that a cough began and the words of the next step decided belongs to the words. An answer is what
-the bot says in the turn after its commit.
+that a cough began and the words of the next step decided belongs to the words; a cut in the answer
+to a step that was over, by its own late words or by an echo, belongs to none. An answer is what the
+bot says in the turn after its commit.
 """
 
 CLOSING = """\

@@ -15,8 +15,8 @@ _ONES = (
     "sixteen seventeen eighteen nineteen"
 ).split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_NUMBERS = {word: i for i, word in enumerate(_ONES)} | {
-    word: 20 + 10 * i for i, word in enumerate(_TENS)
+_NUMBERS = {word: str(i) for i, word in enumerate(_ONES)} | {
+    word: str(20 + 10 * i) for i, word in enumerate(_TENS)
 }
 _DIGITS = re.compile(r"\d+")
 
@@ -98,27 +98,19 @@ def orphan_finals(trace: Readable) -> int | None:
 
 def numbers_in(text: str) -> list[str]:
     """The numbers of a text as digits, in their order."""
-    found, run = list[str](), ""
+    found, grows, ten = list[str](), False, False
     for word in words_of(text):
-        if _DIGITS.fullmatch(word):
-            run = _joined(found, run, word)
-        elif word in _NUMBERS:
-            run = _joined(found, run, str(_NUMBERS[word]))
-        elif run:
-            found.append(run)
-            run = ""
-    return [*found, run] if run else found
-
-
-def _joined(found: list[str], run: str, digits: str) -> str:
-    """Add digits to the number being read: a unit to a ten, a digit to digits; else begin anew."""
-    if len(digits) == 1 and len(run) == 2 and run[1] == "0" and run[0] > "1" and digits != "0":
-        return run[0] + digits
-    if run and len(digits) == 1 and not (len(run) == 2 and run[0] == "1"):
-        return run + digits
-    if run:
-        found.append(run)
-    return digits
+        digits = word if _DIGITS.fullmatch(word) else _NUMBERS.get(word)
+        if digits is None:
+            grows = False
+            continue
+        if grows and len(digits) == 1:
+            found[-1] = (found[-1][:-1] if ten and digits != "0" else found[-1]) + digits
+        else:
+            found.append(digits)
+        ten = word in _TENS
+        grows = ten or len(digits) == 1
+    return found
 
 
 def _late(final: Heard, made_of: Sequence[Heard], committed_at: float) -> bool:

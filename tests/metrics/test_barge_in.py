@@ -11,6 +11,7 @@ from bench.metrics.barge_in import (
     stops,
     yielded,
 )
+from bench.metrics.cutoffs import cuts
 from bench.metrics.figures import step_figures
 from bench.metrics.talk import overlap
 from bench.trace import Trace
@@ -147,6 +148,13 @@ def test_a_button_is_no_step_s_doing() -> None:
     assert stop.censored
     assert not step_figures(found, "mhm").interrupts
     assert false_stops(found) == (0, 1)
+
+
+def test_a_bot_that_its_own_echo_cuts_off_was_stopped_by_nobody() -> None:
+    found = trace(ASKS, is_cut(1, 1, 3.0, 4.5, heard="We are", intended=HOURS))
+    assert stops(found) == []
+    assert not step_figures(found, "ask").interrupts
+    assert [cut.step for cut in cuts(found)] == [""]
 
 
 COUGH = says("cough", "", 4.0, 4.3, "noise")
