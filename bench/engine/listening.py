@@ -10,6 +10,7 @@ from bench import clock
 from bench.audio import SAMPLE_RATE
 from bench.engine.agent import TranscriptionAgentInput
 from bench.engine.floor import Floor
+from bench.engine.retold import Retold
 from bench.engine.transcriber import Transcription
 from bench.engine.turns import Act, Bot, Decision, TurnTaker
 from bench.engine.vad import SpeechStarted, SpeechStopped, VoiceActivityDetector
@@ -49,6 +50,7 @@ class TranscriptionsWorker(BaseWorker):
         self._timer_at = 0.0
         self._confidence: list[float] = []
         self._words: list[Word] = []
+        self._retold = Retold()
 
     async def process(self, item: Transcription) -> None:
         """Take words, partial or final."""
@@ -61,6 +63,9 @@ class TranscriptionsWorker(BaseWorker):
             turn=self._next_turn,
         )
         self.record(received)
+        if reason := self._retold.why(item):
+            self.record(TranscriptIgnored(item.message, reason, turn=self._next_turn))
+            return
         if item.is_final and item.message.strip():
             self._confidence.append(item.confidence)
             self._words.extend(item.words)
@@ -171,6 +176,7 @@ class TranscriptionsWorker(BaseWorker):
         self.interrupts = False
         self._confidence.clear()
         self._words.clear()
+        self._retold.committed()
         event = self._commit(said, decision.reason)
         try:
             self.output_queue.put_nowait(event)

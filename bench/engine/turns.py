@@ -76,6 +76,7 @@ class TurnTaker:
         self._overlaps = True  # the sound may have begun while the bot was busy
         self._short_sounds = 0  # in a row that ended as soon as the bot was held
         self._nodded = False  # the sound that holds the bot has been understood as a backchannel
+        self._unclear = False  # the sound has words, too unclear to interrupt
 
     @property
     def text(self) -> str:
@@ -93,7 +94,7 @@ class TurnTaker:
     def speech_started(self, at: float, bot: Bot, level_db: float = 0.0) -> Decision:
         """The user's sound began."""
         self.speaking, self._ended_at, self._resume_at = True, None, None
-        self._nodded = False
+        self._nodded = self._unclear = False
         self._onset_db, self._overlaps = level_db, bot is not Bot.IDLE
         policy = self.settings.barge_in
         if bot is Bot.IDLE or policy == "never":
@@ -112,7 +113,8 @@ class TurnTaker:
 
     def voiced(self, seconds: float, bot: Bot) -> Decision:
         """The user's sound has lasted this long without a pause."""
-        if bot is Bot.HELD and seconds >= self.settings.interrupt_voiced_seconds:
+        enough = seconds >= self.settings.interrupt_voiced_seconds and not self._unclear
+        if bot is Bot.HELD and enough:
             return Decision(Act.INTERRUPT, "long sound")
         return WAIT
 
@@ -150,6 +152,7 @@ class TurnTaker:
         if not final and len(words_of(text)) == 1 and is_echo(text, playing):
             return WAIT  # the final will tell whose word it is
         if confidence < self.settings.interrupt_confidence and not has_stop_word(text):
+            self._unclear = True
             return Decision(Act.IGNORE, "unclear") if final else WAIT
         return self._while_busy(text, at, bot, final=final, ends_turn=ends_turn)
 
@@ -177,7 +180,7 @@ class TurnTaker:
         never = self.settings.barge_in == "never"
         if is_backchannel(text) and not never and not self._finals:
             return self._backchannel(text, bot, final=final)
-        self._nodded = False
+        self._nodded = self._unclear = False
         self._collect(text, at, final=final, ends_turn=ends_turn)
         if never:
             return WAIT

@@ -302,3 +302,15 @@ def test_end_phrases_are_whole_words():
     assert not ends_the_call("goodbyes are hard", ("goodbye",))
     assert not ends_the_call("good old bye", ("good bye",))
     assert not ends_the_call("anything", ())
+
+
+def test_a_long_sound_whose_words_are_unclear_only_pauses_the_bot():
+    turns = taker(interrupt_confidence=0.5)
+    assert turns.speech_started(1.0, Bot.SPEAKING).act is Act.HOLD
+    heard = turns.heard("Yes dear", 1.4, Bot.HELD, final=False, confidence=0.3)
+    assert (heard, turns.voiced(0.7, Bot.HELD)) == (WAIT, WAIT)
+    clear = turns.heard("Yes dear Sunday", 1.8, Bot.HELD, final=False, confidence=0.9)
+    assert clear == Decision(Act.INTERRUPT, "words")
+    turns.interrupted()
+    turns.speech_started(9.0, Bot.SPEAKING)
+    assert turns.voiced(0.7, Bot.HELD) == Decision(Act.INTERRUPT, "long sound")
