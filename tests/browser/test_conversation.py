@@ -90,7 +90,7 @@ def test_barging_in_stops_the_voice_and_what_was_not_heard_was_never_said(
     with caller(chrome, bench) as person:
         person.call()
         stories = list[int]()
-        for seconds, then in (1.2, "what time do you close"), (1.6, "stop"), (2.0, "stop"):
+        for seconds, then in (1.2, "what time do you close"), (1.6, "hold on"), (2.0, "hold on"):
             story = person.ask(STORY)
             stories.append(person.wait(PlaybackStarted, utterance=story.id).turn)
             person.plays(story, seconds)
@@ -98,7 +98,7 @@ def test_barging_in_stops_the_voice_and_what_was_not_heard_was_never_said(
             person.say(then)
             person.wait(CutOff, before, turn=stories[-1])
             reply = person.wait(PlaybackStarted, before)
-            if then != "stop":
+            if then != "hold on":
                 person.plays(person.utterance(reply.utterance), 1.2)
                 person.page.page.click(".interrupt")
                 person.wait(CutOff, before, turn=reply.turn)

@@ -71,7 +71,7 @@ def test_a_call_survives_a_lost_socket_and_five_seconds_offline(
         person.plays(answer, stood / RATE + 0.5)
 
         before = person.now
-        person.say("stop")
+        person.say("hold on")
         reply = person.wait(TurnCommitted, before)
         person.wait(PlaybackFinished, before, turn=reply.turn)
         lost = {
