@@ -92,11 +92,11 @@ def _rows(ax: Axes, top: float, row: dict[str, Any]) -> None:
     name = f"{row['scenario']} · {row['step'] or 'cut off'} · repeat {row['repeat']}"
     name += " · estimated" * bool(row["estimated"])
     ax.text(0, top + 0.35, name, fontsize=7, color=style.FAINT, va="center")
-    whole = list(_marked(full, heard, UNSAID, KEPT))
+    whole = _pieces(full, heard, UNSAID)
     start = _window(whole, len(heard))
     told = [
-        ("heard", list(_marked(heard, context, MISSING, KEPT))),
-        ("history", list(_marked(context, heard, BELIEVED, KEPT))),
+        ("heard", _pieces(heard, context, MISSING)),
+        ("history", _pieces(context, heard, BELIEVED)),
         ("to be said", whole),
     ]
     for line, (label, pieces) in enumerate(told):
@@ -105,8 +105,8 @@ def _rows(ax: Axes, top: float, row: dict[str, Any]) -> None:
         _print(ax, 11, y, pieces[start:], "… " if start else "")
 
 
-def _marked(words: Sequence[str], known: Sequence[str], other: str, same: str) -> Iterator[Piece]:
-    """Words in one colour where the other text has them at that place, else in the other."""
+def marked(words: Sequence[str], known: Sequence[str]) -> list[tuple[str, bool]]:
+    """Words, each with whether the other text has it at that place; only letters count."""
     ours = [" ".join(words_of(word)) for word in words]
     theirs = [" ".join(words_of(word)) for word in known]
     shared = {
@@ -114,7 +114,12 @@ def _marked(words: Sequence[str], known: Sequence[str], other: str, same: str) -
         for i, j in alignment(ours, theirs)
         if i is not None and j is not None and ours[i] == theirs[j]
     }
-    return ((word, same if i in shared else other) for i, word in enumerate(words))
+    return [(word, i in shared) for i, word in enumerate(words)]
+
+
+def _pieces(words: Sequence[str], known: Sequence[str], other: str) -> list[Piece]:
+    """Words in black where the other text has them too, else in the other colour."""
+    return [(word, KEPT if shared else other) for word, shared in marked(words, known)]
 
 
 def _window(pieces: Sequence[Piece], cut: int) -> int:
