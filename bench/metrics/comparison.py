@@ -82,7 +82,7 @@ def cluster_bootstrap(
         if value is not None:
             found.append(value)
     found.sort()
-    tail = _tail(len(names), confidence)
+    tail = expanded_tail(len(names), confidence)
     low, high = quantile(found, tail), quantile(found, 1 - tail)
     return None if low is None or high is None else Interval(low, high, confidence)
 
@@ -173,8 +173,8 @@ def student_quantile(share: float, df: int) -> float:
     return (low + high) / 2
 
 
-def _tail(clusters: int, confidence: float) -> float:
-    """The share of draws that is left out on each side."""
+def expanded_tail(clusters: int, confidence: float = 0.95) -> float:
+    """The share of draws that is left out on each side; the plain one from 30 clusters on."""
     plain = (1 - confidence) / 2
     if clusters >= MANY_CLUSTERS:
         return plain

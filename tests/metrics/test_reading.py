@@ -136,6 +136,20 @@ def test_what_was_ignored_makes_no_turn() -> None:
     assert (figures.user_turns, figures.replies, figures.interrupts) == (0, False, False)
 
 
+def test_an_ignored_word_that_is_said_again_counts_once() -> None:
+    told = read(
+        trace(
+            says("mhm", "yes", 4.0, 4.3, "backchannel"),
+            heard(4.4, "yes", (4.0, 4.3)),
+            [(4.4, TranscriptIgnored("yes", "backchannel"))],
+            says("more", "yes please", 8.0, 9.0),
+            heard(9.1, "yes please", (8.0, 9.0)),
+            commits(1, 9.5, "yes please"),
+        )
+    )
+    assert steps_of(told) == [("more",)]
+
+
 def test_a_turn_without_a_final_is_made_of_its_newest_partial() -> None:
     told = read(
         trace(

@@ -9,6 +9,7 @@ import pytest
 from bench.metrics.comparison import (
     absolute_shift,
     cluster_bootstrap,
+    expanded_tail,
     hodges_lehmann,
     holm,
     mcnemar,
@@ -208,6 +209,12 @@ def test_few_clusters_widen_the_interval() -> None:
     assert cluster_bootstrap({"one": [1.0]}, mean) is None
 
 
+def test_the_expanded_percentiles_are_hesterberg_s() -> None:
+    assert expanded_tail(5) == pytest.approx(0.0010, abs=5e-5)
+    assert expanded_tail(10) == pytest.approx(0.0086, abs=5e-5)
+    assert expanded_tail(30) == pytest.approx(0.025)
+
+
 def test_a_gate_passes_fails_or_cannot_tell() -> None:
     assert gate(0.01, Interval(-0.01, 0.03), 0.05, n=40).ruling == "pass"
     assert gate(-0.1, Interval(-0.2, -0.05), 0.05, n=40).better
@@ -216,6 +223,7 @@ def test_a_gate_passes_fails_or_cannot_tell() -> None:
     assert torn.ruling == "inconclusive"
     assert torn.needed == math.ceil(40 * (0.1 / 0.04) ** 2) + 1
     assert gate(0.05, Interval(-0.1, 0.2), 0.05, n=40).needed is None
+    assert gate(0.1, Interval(0.01, 0.2), 0.05, n=40).ruling == "inconclusive"
     assert gate(0.0, None, 0.05, n=3).ruling == "inconclusive"
 
 
