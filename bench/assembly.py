@@ -18,7 +18,14 @@ from typing import Any, cast
 
 from bench import config
 from bench.audio import frames
-from bench.config import ALIASES, Config, ProviderSettings, converted, types_of
+from bench.config import (
+    ALIASES,
+    Config,
+    ProviderSettings,
+    ServiceSettings,
+    converted,
+    types_of,
+)
 from bench.engine.conversation import StreamingConversation
 from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
@@ -70,7 +77,7 @@ def settings() -> Settings:
 def check(base: Settings) -> None:
     """Raise `ConfigError` when one of the providers that are set cannot be used as things are."""
     for role in ROLES:
-        VoiceHandler(base.keys).choose(role, _agent_config(base.providers))
+        VoiceHandler(base.keys).choose(role, _agent_config(base.providers, base.services))
 
 
 async def warm_up(base: Settings) -> None:
@@ -81,12 +88,15 @@ async def warm_up(base: Settings) -> None:
     """
     SileroStream()
     chosen = base.providers
+    for role in ROLES:
+        VoiceHandler(base.keys).load(role, _agent_config(chosen, base.services))
     if "embedded" not in (chosen.transcriberProvider, chosen.voiceProvider):
         return
     from bench.providers import embedded  # only those who use it pay for it
 
     words, wide = None, chosen.transcriber_mode == "open"
-    if chosen.transcriberProvider == chosen.llmProvider == "embedded" and not wide:
+    talks = chosen.llmProvider == "embedded" or chosen.llmProvider.startswith("sim:")
+    if chosen.transcriberProvider == "embedded" and talks and not wide:
         words = await asyncio.to_thread(build_vocabulary, TEMPLATES, SLOTS)
     await embedded.warm_up(words, open_speech=wide)
 
@@ -120,7 +130,7 @@ def assemble(
     base = settings() if base is None else base
     asked = read_request(request, base)
     handler = VoiceHandler(base.keys)
-    agent_config = _agent_config(asked.providers) | dict(parts or {})
+    agent_config = _agent_config(asked.providers, base.services) | dict(parts or {})
     agent = handler.create_agent(agent_config)
     wanted = dataclasses.replace(base.conversation, **asked.changes)
     if wanted.greeting is None:
@@ -143,7 +153,8 @@ def assemble_synthesizer(
     """The voice that a request names, for a preview or a change of voice; raises as `assemble`."""
     base = settings() if base is None else base
     asked = read_request(request, base)
-    return VoiceHandler(base.keys).create_synthesizer(_agent_config(asked.providers))
+    agent_config = _agent_config(asked.providers, base.services)
+    return VoiceHandler(base.keys).create_synthesizer(agent_config)
 
 
 def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None) -> dict[str, Any]:
@@ -156,7 +167,7 @@ def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None
     asked = read_request(request, base)
     changes = dict(asked.changes)
     if VOICE & {ALIASES.get(name, name) for name in request}:
-        agent_config = _agent_config(asked.providers)
+        agent_config = _agent_config(asked.providers, base.services)
         changes["synthesizer"] = VoiceHandler(base.keys).create_synthesizer(agent_config)
     return changes
 
@@ -203,10 +214,13 @@ def may_ask_for() -> list[str]:
     return sorted(names - OWNERS_ONLY)
 
 
-def _agent_config(providers: ProviderSettings) -> dict[str, Any]:
+def _agent_config(
+    providers: ProviderSettings, services: ServiceSettings | None = None
+) -> dict[str, Any]:
     """The agent config for `VoiceHandler`: what is set."""
     chosen = {name: getattr(providers, name) for name in types_of(ProviderSettings)}
-    return {name: value for name, value in chosen.items() if value is not None}
+    of_services = services.chosen() if services is not None else {}
+    return {name: value for name, value in chosen.items() if value is not None} | of_services
 
 
 def _short(name: str, value: Any) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.worker import QUEUE_SIZE, BaseWorker, Ending
+from bench.errors import Rejected
 from bench.events import AudioDropped, Word
 
 __all__ = ["BaseTranscriber", "Transcription", "Word"]
@@ -40,8 +41,9 @@ class BaseTranscriber(BaseWorker):
     """Turns a stream of PCM chunks (`input_queue`) into `Transcription`s (`output_queue`).
 
     Write `_run_loop`: a sender that drains `input_queue` to a service and a receiver that puts
-    `Transcription`s, side by side. It runs again, after a growing wait, when it raises. Muting
-    replaces the microphone by silence of the same length, so a provider's clock goes on.
+    `Transcription`s, side by side. It runs again, after a growing wait, when it raises anything but
+    `Rejected`. Muting replaces the microphone by silence of the same length, so a provider's clock
+    goes on.
     """
 
     provider = ""
@@ -111,6 +113,8 @@ class BaseTranscriber(BaseWorker):
                 await self._run_loop()
             except Exception as error:  # deafness is not the end of the conversation
                 self.failed(error, clock.now() - began_at)
+                if isinstance(error, Rejected):
+                    return  # asking again would be refused again
             else:
                 return
             if clock.now() - began_at > RESTART_SECONDS[-1]:

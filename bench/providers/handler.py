@@ -124,6 +124,10 @@ class VoiceHandler:
             raise ConfigError(f"{word} provider {named}: {state.remedy}")
         return rows[named]
 
+    def load(self, role: Role, agent_config: Mapping[str, Any] | None = None) -> None:
+        """Import what `create_…` would, so that the first conversation does not wait for it."""
+        _found(self.choose(role, agent_config).adapter)
+
     def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
         row = self.choose(role, agent_config)
         maker = _found(row.adapter)

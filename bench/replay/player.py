@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
 from bench import assembly, clock, config
 from bench.audio import SAMPLE_RATE
-from bench.config import AppSettings, Config, ProviderSettings
+from bench.config import AppSettings, Config, ProviderSettings, Secret
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
@@ -26,6 +27,23 @@ from bench.simulation.profiles import profile
 from bench.trace import Trace
 from bench.truths import ReplayStarted
 
+StandIns = Callable[[Simulation], contextlib.AbstractAsyncContextManager["Served"]]
+
+
+class Served(Protocol):
+    """Servers that stand in for vendors: where they are, and the keys that they take."""
+
+    @property
+    def addresses(self) -> Mapping[str, str]:
+        """By the names of the settings."""
+        ...
+
+    @property
+    def keys(self) -> Mapping[str, Secret]:
+        """By the names of the variables."""
+        ...
+
+
 LATE_SECONDS = 0.02  # that a frame may leave after its time; later, the run counts for nothing
 SETTLE_SECONDS = 1.0  # for a conversation to end
 
@@ -37,10 +55,12 @@ async def play(
     seed: int | None = None,
     repeat: int = 0,
     clock_kind: str | None = None,
+    stand_ins: StandIns | None = None,
 ) -> Run:
     """Play a scenario once, on the running loop's clock; `seed` is the scenario's unless given.
 
     Several may be played side by side in one loop; each has its own draws, truth and trace.
+    `stand_ins` serves what the stack's vendors would, for as long as the run lasts.
 
     Raises:
         ConfigError: a provider that cannot be used, or speech that was not rendered.
@@ -51,22 +71,24 @@ async def play(
     line = Line(scenario.setup.channel, round(scenario.setup.frame_seconds * SAMPLE_RATE), draws)
     clips = {step.id: _clip(scenario, step, line) for step in scenario.script}
     simulation = _simulation(scenario, draws)
-    listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
-    conversation = _conversation(scenario, stack, simulation, listener, trace, kind)
-    simulation.turn = lambda: conversation.turn
-    user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)
-    started = clock.wall()
-    trace.start()
-    listener.origin = clock.now()
-    delay = scenario.setup.channel.delay_seconds
-    trace.record(ReplayStarted(scenario.id, stack.name, seed, repeat, kind, delay))
-    try:
-        conversation.begin()
-        await user.play()
-    finally:
-        with contextlib.suppress(TimeoutError):
-            async with clock.deadline(SETTLE_SECONDS + 1.0):
-                await conversation.terminate(0.0, reason="script over")
+    async with contextlib.AsyncExitStack() as servers:
+        served = await servers.enter_async_context(stand_ins(simulation)) if stand_ins else None
+        listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
+        conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
+        simulation.turn = lambda: conversation.turn
+        user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)
+        started = clock.wall()
+        trace.start()
+        listener.origin = clock.now()
+        delay = scenario.setup.channel.delay_seconds
+        trace.record(ReplayStarted(scenario.id, stack.name, seed, repeat, kind, delay))
+        try:
+            conversation.begin()
+            await user.play()
+        finally:
+            with contextlib.suppress(TimeoutError):
+                async with clock.deadline(SETTLE_SECONDS + 1.0):
+                    await conversation.terminate(0.0, reason="script over")
     late = user.latest_seconds if kind == "wall" else 0.0
     return Run(
         scenario=scenario,
@@ -91,6 +113,7 @@ def _conversation(
     listener: Listener,
     trace: Trace,
     kind: str,
+    served: Served | None,
 ) -> StreamingConversation:
     if kind == "virtual" and stack.tts == "embedded":
         raise ConfigError(
@@ -98,15 +121,18 @@ def _conversation(
             "replayed in virtual time; use --clock wall, or a sim: voice"
         )
     wanted: dict[str, Any] = {"greeting": "", **scenario.setup.settings}
+    keys = config.read_keys() if stack.has_vendors else {}
     base = Config(
         AppSettings(),
         ConversationSettings().changed(**wanted),
         ProviderSettings(
             transcriberProvider=stack.stt, llmProvider=stack.llm, voiceProvider=stack.tts
         ),
-        {} if stack.simulated else config.read_keys(),
+        keys if served is None else served.keys,
     )
     parts: dict[str, Any] = {"simulation": simulation}
+    if served is not None:
+        parts |= served.addresses
     if stack.voice != "default":
         parts["voice"] = stack.voice
     if (speech := bot_speech(scenario)) is not None:

@@ -65,12 +65,11 @@ class Run:
 
     @property
     def status(self) -> Status:
-        """The worst of its verdicts; void when it counts for nothing."""
-        if self.void:
-            return "void"
+        """The worst of its verdicts. Void when it counts for nothing: then, or when every verdict
+        is void; a skipped step alone changes nothing."""
         statuses = {verdict.status for verdict in self.verdicts}
-        order: tuple[Status, ...] = ("fail", "void", "inconclusive")
-        for status in order:
-            if status in statuses:
-                return status
-        return "pass"
+        if self.void or statuses == {"void"}:
+            return "void"
+        if "fail" in statuses:
+            return "fail"
+        return "inconclusive" if "inconclusive" in statuses else "pass"

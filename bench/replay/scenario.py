@@ -167,6 +167,12 @@ class Stack:
         """Whether any part of it is a model of a provider and not the provider."""
         return any(part.startswith("sim:") for part in (self.stt, self.llm, self.tts))
 
+    @property
+    def has_vendors(self) -> bool:
+        """Whether any part of it is a vendor's service, which wants a key."""
+        ours = ("sim:", "embedded")
+        return not all(part.startswith(ours) for part in (self.stt, self.llm, self.tts))
+
 
 @dataclass(frozen=True, slots=True)
 class Expectation:

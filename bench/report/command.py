@@ -63,6 +63,8 @@ def replay_command(asked: argparse.Namespace) -> int:
         ConfigError: a file, a provider or an option that cannot be.
     """
     console = Console()
+    if asked.baseline and not asked.baseline.is_dir():
+        raise ConfigError(f"--baseline: {asked.baseline} is no folder; make one with --out")
     tasks = plan(
         asked.paths,
         stacks=stacks(asked.providers),

@@ -6,6 +6,7 @@ import asyncio
 import hmac
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def mount_page(
     in the working directory, else that of the checkout).
     """
     base = settings() if base is None else base
-    states = provider_states(base.keys) if states is None else states
+    if states is None:
+        states = provider_states(base.keys, asdict(base.providers))
     handlers = Handlers(app.state.sessions, base, states, voice)
     replays = Replays()
     add_replays(app, replays)
