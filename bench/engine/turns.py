@@ -101,7 +101,7 @@ class TurnTaker:
             return WAIT
         if bot is Bot.HELD:
             self._resume_at = self._undecided_until(at)
-        if self._echo_db is not None and level_db <= self._echo_db + ECHO_MARGIN_DB:
+        if self._is_as_soft_as_echo:
             return WAIT  # no louder than the bot's own echo: words will tell
         if policy == "on-vad":
             return Decision(Act.INTERRUPT, "sound")
@@ -149,8 +149,8 @@ class TurnTaker:
         if bot is Bot.IDLE:
             self._collect(text, at, final=final, ends_turn=ends_turn)
             return WAIT
-        if not final and len(words_of(text)) == 1 and is_echo(text, playing):
-            return WAIT  # the final will tell whose word it is
+        if not final and self._may_be_misheard_echo(text, playing):
+            return WAIT  # what follows will tell whose word it is
         if confidence < self.settings.interrupt_confidence and not has_stop_word(text):
             self._unclear = True
             return Decision(Act.IGNORE, "unclear") if final else WAIT
@@ -208,7 +208,21 @@ class TurnTaker:
             return False
         if self._echo_db is None:
             return len(words_of(text)) > 1 or self._short_sounds > 0
-        return self._onset_db <= self._echo_db + ECHO_MARGIN_DB
+        return self._is_as_soft_as_echo
+
+    def _may_be_misheard_echo(self, text: str, playing: Sequence[str]) -> bool:
+        """A lone word of the bot's own; or all but a stop, while the sound is no louder than the
+        known echo and nothing but the newest word is another: a recogniser's first guess at that is
+        often wrong."""
+        *before, newest = words_of(text)
+        if not before and is_echo(newest, playing):
+            return True
+        soft = self._is_as_soft_as_echo and bool(playing) and not has_stop_word(text)
+        return soft and (not before or is_echo(" ".join(before), playing))
+
+    @property
+    def _is_as_soft_as_echo(self) -> bool:
+        return self._echo_db is not None and self._onset_db <= self._echo_db + ECHO_MARGIN_DB
 
     def _own_echo(self, bot: Bot, *, final: bool) -> Decision:
         self._partial = ""

@@ -314,3 +314,19 @@ def test_a_long_sound_whose_words_are_unclear_only_pauses_the_bot():
     turns.interrupted()
     turns.speech_started(9.0, Bot.SPEAKING)
     assert turns.voiced(0.7, Bot.HELD) == Decision(Act.INTERRUPT, "long sound")
+
+
+def test_a_first_guess_as_soft_as_the_echo_waits_for_the_next_word():
+    turns, playing = taker(), "we are open from nine".split()
+    turns.speech_started(1.0, Bot.SPEAKING, level_db=-40.0)
+    turns.heard("we are", 1.3, Bot.HELD, final=True, playing=playing)  # an echo, at -40 dB
+    turns.speech_started(2.0, Bot.SPEAKING, level_db=-38.0)
+    for guess in ("day", "are day", "are open place"):
+        assert turns.heard(guess, 2.2, Bot.SPEAKING, final=False, playing=playing) == WAIT
+    stop = turns.heard("stop", 2.3, Bot.SPEAKING, final=False, playing=playing)
+    assert stop == Decision(Act.INTERRUPT, "stop word")
+    meant = turns.heard("sorry only", 2.4, Bot.SPEAKING, final=False, playing=playing)
+    assert meant == Decision(Act.INTERRUPT, "words")
+    turns.speech_started(3.0, Bot.SPEAKING, level_db=-20.0)
+    loud = turns.heard("day", 3.2, Bot.SPEAKING, final=False, playing=playing)
+    assert loud == Decision(Act.INTERRUPT, "words")
