@@ -31,6 +31,7 @@ from bench.report.tidy import Frames, frames
 AUDIO_SECONDS = 240.0  # of recordings on a page; 43 kB each
 DRAWN_RUNS = 24  # of which a page has pictures
 RASTER_LINES = 60
+OPEN_ROWS = 12  # of figures; a longer table is folded
 WIDE = 6.8  # inches of a chart over all runs
 
 Chart = tuple[Draw, float, str]  # how it is drawn, its height in inches, what it shows
@@ -177,8 +178,10 @@ def _figures(tables: Frames) -> Markup | None:
     head += ["answered", "cut-off exact", "false stops"]
     note = f"No p95 below n = {minimum_n(0.95)}: no interval would hold for it. "
     note += "Cut-off exact: the history holds just the words that were heard."
-    shown = table(head, rows)
-    return joined([tag("h2", "Figures"), shown, tag("p", note, class_="faint")])
+    inside = tag("div", table(head, rows), tag("p", note, class_="faint"), class_="inside")
+    summary = tag("summary", f"{len(rows)} rows, {len(tables.turns)} turns")
+    folded = tag("details", summary, inside, open=len(rows) <= OPEN_ROWS)
+    return joined([tag("h2", "Figures"), folded])
 
 
 def _stops(interrupts: pd.DataFrame) -> list[float]:
@@ -188,7 +191,7 @@ def _stops(interrupts: pd.DataFrame) -> list[float]:
 
 def _milliseconds(ordered: Sequence[float], share: float) -> str:
     found = quantile(ordered, share)
-    return "–" if found is None else f"{1000 * found:.0f}"
+    return "–" if found is None else f"{1000 * found:.0f}".replace("-", "−")
 
 
 def _share(runs: pd.DataFrame, name: str) -> str:
@@ -249,7 +252,8 @@ def _of_interrupts(runs: Sequence[Run], tables: Frames) -> Iterator[Chart]:
     if len(cut) > 1:
         text = "How the time to silence is made up."
         yield partial(charts.interrupt_histogram, cut), 3.2, text
-    if len(set(column(tables.runs, "policy"))) > 1:
+    tried = where(tables.runs, lambda row: row["false_stops_of"] > 0)
+    if len(set(column(tried, "policy"))) > 1:
         text = "Policies: how fast the bot stops, and how often for nothing."
         yield partial(charts.trade_off, tables.runs, tables.interrupts), 3.6, text
 

@@ -53,5 +53,5 @@ def _drawn(draw: Draw, alt: str, width: float, height: float) -> tuple[Markup, t
     small.save(png, format="png", optimize=True)
     source = f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode('ascii')}"
     wide, high = (size * PIXELS_PER_INCH // DOTS_PER_INCH for size in image.size)
-    shown = tag("img", src=source, alt=alt, width=wide, height=high, loading="lazy")
+    shown = tag("img", src=source, alt=alt, width=wide, height=high)
     return shown, (float(box.x0), float(box.x1))

@@ -190,7 +190,7 @@ def _turns(tables: Frames) -> Iterator[Markup]:
 
 
 def _milliseconds(seconds: float) -> Markup:
-    return number("–" if seconds != seconds else f"{1000 * seconds:.0f}")
+    return number("–" if seconds != seconds else f"{1000 * seconds:.0f}".replace("-", "−"))
 
 
 def _history(run: Run) -> Iterator[Markup]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
@@ -63,9 +64,18 @@ STYLE: Mapping[str, Any] = {
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Figures made inside look like ours."""
-    with mpl.rc_context(cast(Any, STYLE)):
+    """Figures made inside look like ours; a letter that the font has not becomes a box."""
+    with mpl.rc_context(cast(Any, STYLE)), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font")
         yield
+
+
+def legible(text: object) -> str:
+    """A text that can be drawn: what is no letter or sign becomes one that says so."""
+    whole = str(text).encode("utf-8", "replace").decode("utf-8")
+    return "".join(
+        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in whole
+    )
 
 
 @contextmanager
@@ -101,13 +111,13 @@ def key(ax: Axes, entries: Mapping[str, Any], columns: int = 0, **more: Any) -> 
     handles = [Patch(color=made) if isinstance(made, str) else made for made in entries.values()]
     place = {"loc": "lower right", "bbox_to_anchor": (1.0, 1.0), "borderaxespad": 0.1}
     look = {"ncols": columns or len(entries), "columnspacing": 1.1, "handlelength": 1.3}
-    ax.legend(handles, list(entries), **{**place, **look, **more})
+    ax.legend(handles, [legible(name) for name in entries], **{**place, **look, **more})
 
 
 def wrapped(stack: str, letters: int = 26) -> str:
     """A stack's name on as many lines as it needs, broken after its signs of addition."""
     lines = [""]
-    for part in stack.replace("+", "+\0").split("\0"):
+    for part in legible(stack).replace("+", "+\0").split("\0"):
         if lines[-1] and len(lines[-1]) + len(part) > letters:
             lines.append("")
         lines[-1] += part
@@ -151,7 +161,7 @@ def provenance(rows: pd.DataFrame, noun: str = "", *, n: int | None = None) -> s
     simulated = set(rows["simulated"]) if "simulated" in rows else set()
     if True in simulated:
         said.append("partly simulated" if False in simulated else "simulated")
-    return " · ".join(said)
+    return legible(" · ".join(said))
 
 
 def _listed(values: Iterable[object], most: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -83,9 +84,17 @@ def clip(text: str) -> Clip:
 
 
 def play(
-    scenario: Scenario, stack: Stack, *, seed: int = 7, repeat: int = 0, slower: float = 1.0
+    scenario: Scenario,
+    stack: Stack | None = None,
+    *,
+    seed: int = 7,
+    repeat: int = 0,
+    slower: float = 1.0,
+    button_at: float | None = None,
 ) -> Run:
-    """Play a scenario in virtual time; `slower` stretches the delays of agent and voice."""
+    """Play a scenario in virtual time; `slower` stretches the delays of agent and voice, and at the
+    instant `button_at` the stop button is pressed."""
+    stack = stack or Stack()
 
     async def playing() -> Run:
         trace, feed, draws = Trace(), TruthFeed(), Draws(seed, repeat)
@@ -109,6 +118,8 @@ def play(
         listener.origin = clock.now()
         trace.record(ReplayStarted(scenario.id, stack.name, seed, repeat, "virtual", 0.0))
         conversation.begin()
+        if button_at is not None:
+            asyncio.get_running_loop().call_later(button_at, conversation.broadcast_interrupt)
         await user.play()
         await conversation.terminate(0)
         heard = listener.sounded_between(listener.origin, len(user.received) // 2)

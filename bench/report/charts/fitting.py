@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 from matplotlib.axes import Axes
+
+from bench.report import style
 
 LETTER_EMS = 0.55  # of an average letter
 MARGIN_INCHES = 1.0  # beside the only axes of a figure, once it is laid out
@@ -14,7 +17,7 @@ def fitted(ax: Axes, text: str, width: float, *, lines: int = 1, size: float = 7
     """As much of a text as stands in `width` of the x axis on so many lines; "…" ends what does
     not. Letters are reckoned at an average width."""
     letters = int(width / letter(ax, size))
-    text = " ".join(text.split())
+    text = style.legible(re.sub(r"[\t-\r\x1c-\x1f ]+", " ", text).strip(" "))
     if letters < 2:
         return ""
     wrapped = textwrap.wrap(text, letters)

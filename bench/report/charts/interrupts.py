@@ -150,7 +150,7 @@ def trade_off(
         some, of = int(total(rows, "false_stops")), int(total(rows, "false_stops_of"))
         at = edge if middle is None else middle * 1000
         _point(ax, at, (some, of), style.SERIES[k % len(style.SERIES)], whole=middle is not None)
-        text = f"{name}{': no stop' * (middle is None)}\n{some} of {of}"
+        text = style.legible(f"{name}{': no stop' * (middle is None)}\n{some} of {of}")
         side: Look = {"xytext": (-9 if middle is None else 9, 9), "textcoords": "offset points"}
         side |= {"ha": "right" if middle is None else "left", "va": "center"}
         ax.annotate(text, (at, some / of * 100), **side, fontsize=8, path_effects=style.HALO)
@@ -190,7 +190,8 @@ def _lines(run: Run, before: float, after: float, roles: Sequence[str]) -> list[
         if step is not None and stop.role in roles:
             since = step.began_at - before - (told.mic_at or 0.0)
             level = _level(run.bot_pcm, since, before + after)
-            found.append(_Line(f"{run.scenario.id} {stop.step} #{run.repeat}", stop, level))
+            name = style.legible(f"{run.scenario.id} {stop.step} #{run.repeat}")
+            found.append(_Line(name, stop, level))
     return found
 
 

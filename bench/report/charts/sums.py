@@ -75,25 +75,17 @@ def join_steps(joins: pd.DataFrame, ax: Axes, *, by: str = "stack") -> Axes:
 def cost_stack(runs: pd.DataFrame, ax: Axes, *, by: str = "stack") -> Axes:
     """US dollars a minute of conversation by stage, for each `by`, from list prices; the hatched
     end paid for words that nobody heard. A stack with an unknown price has no bar."""
-    names, unpriced = list[str](), list[str]()
-    for name, rows in groups(runs, by):
-        per_minute = _per_minute(rows)
-        if per_minute is None:
-            unpriced.append(str(name))
-            continue
-        _cost_bar(ax, -len(names), per_minute)
-        names.append(str(name))
-    if not names:
+    rows = [(str(name), _per_minute(some)) for name, some in groups(runs, by)]
+    if not any(per_minute for _, per_minute in rows):
         return style.footer(style.nothing(ax, "no list price is known"), runs, "runs")
-    ax.set_yticks([-k for k in range(len(names))], [style.wrapped(name) for name in names])
-    ax.set_ylim(-len(names) + 0.4, 0.6)
+    for place, (_, per_minute) in enumerate(rows):
+        _cost_bar(ax, -place, per_minute)
+    ax.set_yticks([-k for k in range(len(rows))], [style.wrapped(name) for name, _ in rows])
+    ax.set_ylim(-len(rows) + 0.4, 0.6)
     ax.margins(x=0.16)
     ax.set_xlim(left=0)
     ax.tick_params(axis="y", length=0)
-    ax.set_xlabel(
-        "US dollars a minute, list prices"
-        + f" (price unknown: {', '.join(unpriced)})" * bool(unpriced)
-    )
+    ax.set_xlabel("US dollars a minute, list prices")
     waste = Patch(fc="white", ec=style.INK, hatch="////", lw=0.5)
     style.key(ax, {**STAGES, "never heard": waste})
     return style.footer(ax, runs, "runs")
@@ -113,7 +105,7 @@ def _effect(ax: Axes, place: float, row: Mapping[str, Any]) -> None:
 
 
 def _effect_name(row: Mapping[str, Any]) -> str:
-    return f"{row['name']}" + (f" (n = {row['n']})" if row.get("n") else "")
+    return style.legible(row["name"]) + (f" (n = {row['n']})" if row.get("n") else "")
 
 
 def _per_minute(rows: pd.DataFrame) -> dict[str, float] | None:
@@ -125,7 +117,10 @@ def _per_minute(rows: pd.DataFrame) -> dict[str, float] | None:
     return {name: total(rows, name) / minutes for name in names}
 
 
-def _cost_bar(ax: Axes, place: float, per_minute: Mapping[str, float]) -> None:
+def _cost_bar(ax: Axes, place: float, per_minute: Mapping[str, float] | None) -> None:
+    if per_minute is None:
+        ax.text(0, place, " a price is unknown", va="center", fontsize=8, color=style.FAINT)
+        return
     left = 0.0
     for name, colour in STAGES.items():
         width = per_minute[f"{name}_usd"]

@@ -27,7 +27,7 @@ SAID, USER, UNDERSTOOD, BOT, LOST, HEARD = 6.1, 5.0, 3.9, 2.55, 1.55, 0.75
 VOICE_HALF, LOST_HALF = 0.62, 0.16
 TOP, BOTTOM, LABELS = 7.15, 0.0, 6.85
 COLUMNS_PER_SECOND = 80
-LOUD = 12_000  # of a sample that fills its lane
+QUIET = 2000.0  # a voice whose loudest sample is below it does not fill its lane
 NAMES = {
     "script": SAID,
     "user": USER,
@@ -98,7 +98,8 @@ def _voice(ax: Axes, pcm: bytes, lane: float, colour: str, told: Reading) -> Non
     if not columns.size:
         return
     at = origin + (first + np.arange(len(columns))) * size / SAMPLE_RATE
-    high = np.abs(columns).max(axis=1).clip(max=LOUD) / LOUD * VOICE_HALF
+    high = np.abs(columns).max(axis=1)
+    high *= VOICE_HALF / max(QUIET, float(np.abs(samples).max()))
     within = at <= until
     at, high = at[within], high[within]
     ax.axhline(lane, color=style.RULE, linewidth=0.7, zorder=0.4)
@@ -147,7 +148,7 @@ def _said(ax: Axes, told: Reading) -> Iterator[_Text]:
             (word.text, *(origin + s / SAMPLE_RATE for s in (word.start_sample, word.end_sample)))
             for word in step.words
         ]
-        if words and all(len(text) * size <= end - began for text, began, end in words):
+        if words and all((len(text) + 1) * size <= end - began for text, began, end in words):
             for text, began, end in words:
                 yield _Text(began, end, FOREVER, text, style.USER)
             continue
@@ -168,7 +169,7 @@ def _heard(told: Reading) -> Iterator[_Text]:
     sounding = [said for said in told.utterances if said.began_at is not None]
     for said, after in zip(sounding, [*sounding[1:], None], strict=True):
         until = after.began_at if after and after.began_at is not None else FOREVER
-        text = f"{said.heard or ''}{'…' * (said.cut is not None)}"
+        text = (said.heard or "") + "\N{NO-BREAK SPACE}…" * (said.cut is not None)
         yield _Text(said.began_at or 0.0, said.ended_at or FOREVER, until, text)
 
 
@@ -198,7 +199,8 @@ def _mark(ax: Axes, told: Reading, stop: Stop) -> None:
     if step is None or stop.latency is None or not since <= step.began_at <= until:
         return
     after = {"u_on": 0.0, "p_stop": stop.latency}
-    said = [f"silent after {stop.latency * 1000:.0f} ms"]
+    when = "after" if stop.latency >= 0 else "before by"
+    said = [f"silent {when} {abs(stop.latency) * 1000:.0f} ms"]
     if stop.detect is not None:
         after["detect"] = stop.detect
         said.append(f"noticed {stop.detect * 1000:.0f}")

@@ -135,7 +135,7 @@ def _name_runs(ax: Axes, names: Sequence[tuple[object, ...]]) -> bool:
     for place, name in enumerate(names):
         if place == 0 or name != names[place - 1]:
             scenario, stack, repeat, _ = name
-            text = f"{scenario} · {stack} · repeat {repeat}"
+            text = style.legible(f"{scenario} · {stack} · repeat {repeat}")
             look: Look = {"fontsize": 7, "color": style.FAINT, "path_effects": style.HALO}
             ax.text(0.005, -place + 0.47, text, transform=_across(ax), va="center", **look)
             if place:

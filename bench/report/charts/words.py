@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, pairwise
 from typing import Any
@@ -13,8 +12,9 @@ from matplotlib.lines import Line2D
 
 from bench.metrics.words import alignment, words_of
 from bench.report import style
-from bench.report.picking import Look, column, records, where
+from bench.report.picking import Look, column, groups, records, where
 
+ONE_RUN = ("scenario", "stack", "repeat", "seed")
 LETTERS = 84  # of a line of the word diff
 EMS = 0.602  # a letter of the typewriter face
 KEPT, BELIEVED, MISSING, UNSAID = style.INK, style.VERMILLION, style.PURPLE, "#9a9a9a"
@@ -50,8 +50,8 @@ def staircase(
     """When each word of one utterance came to stand: a row a word of the final, from the transcript
     in which it first appeared; what was taken back later is orange, what stands is green.
 
-    `utterance` 0 is the one with the most transcripts. With `Frames.words`, a grey tick says when
-    the word had been spoken. Rows of one run, please.
+    `utterance` 0 is the one with the most transcripts; of several runs, too. With `Frames.words`, a
+    grey tick says when the word had been spoken.
     """
     chosen = _chosen(partials, utterance)
     if not any(column(chosen, "final")):
@@ -73,7 +73,7 @@ def staircase(
         ax.plot(_stands_from(shown, place), place, "o", ms=5, color=style.GREEN, mec="white")
     _spoken(ax, words, chosen, final)
     ax.axvline(shown[-1][0], color=style.GREEN, linewidth=0.9, linestyle=(0, (4, 3)))
-    ax.set_yticks(range(len(final)), final)
+    ax.set_yticks(range(len(final)), [style.legible(word) for word in final])
     ax.set_ylim(len(final) - 0.4, -0.7)
     ax.set_xlabel("seconds")
     ax.grid(visible=True, axis="x")
@@ -88,10 +88,12 @@ def staircase(
 
 
 def _rows(ax: Axes, top: float, row: dict[str, Any]) -> None:
-    heard, context, full = (str(row[name]).split() for name in ("heard", "context", "intended"))
+    heard, context, full = (
+        style.legible(row[name]).split() for name in ("heard", "context", "intended")
+    )
     name = f"{row['scenario']} · {row['step'] or 'cut off'} · repeat {row['repeat']}"
     name += " · estimated" * bool(row["estimated"])
-    ax.text(0, top + 0.35, name, fontsize=7, color=style.FAINT, va="center")
+    ax.text(0, top + 0.35, style.legible(name), fontsize=7, color=style.FAINT, va="center")
     whole = _pieces(full, heard, UNSAID)
     start = _window(whole, len(heard))
     told = [
@@ -107,10 +109,10 @@ def _rows(ax: Axes, top: float, row: dict[str, Any]) -> None:
 
 def marked(words: Sequence[str], known: Sequence[str]) -> list[tuple[str, bool]]:
     """Words, each with whether the other text has it at that place; only letters count."""
-    ours = [" ".join(words_of(word)) for word in words]
-    theirs = [" ".join(words_of(word)) for word in known]
+    ours = [" ".join(words_of(word)) for word in reversed(words)]  # so that the first ones match
+    theirs = [" ".join(words_of(word)) for word in reversed(known)]
     shared = {
-        i
+        len(words) - 1 - i
         for i, j in alignment(ours, theirs)
         if i is not None and j is not None and ours[i] == theirs[j]
     }
@@ -192,9 +194,12 @@ def _off_by(error: float) -> str:
 def _chosen(partials: pd.DataFrame, utterance: int) -> pd.DataFrame:
     """The transcripts of one utterance, as far as they have words."""
     worded = where(partials, lambda row: bool(words_of(row["text"])))
-    counted = Counter(column(worded, "utterance"))
-    chosen = utterance or max(counted, key=lambda one: (counted[one], -one), default=0)
-    return where(worded, lambda row: row["utterance"] == chosen)
+    found = [
+        rows
+        for (*_, number), rows in groups(worded, [*ONE_RUN, "utterance"], sort=False)
+        if utterance in (0, number)
+    ]
+    return max(found, key=len, default=worded)
 
 
 def _stretches(
@@ -223,8 +228,8 @@ def _spoken(
     """A tick where each of the final's words had been said."""
     if words is None:
         return
-    steps = set(column(chosen, "step"))
-    said = [row for row in records(words) if row["step"] in steps]
+    wanted = {tuple(row[key] for key in (*ONE_RUN, "step")) for row in records(chosen)}
+    said = [r for r in records(words) if tuple(r[key] for key in (*ONE_RUN, "step")) in wanted]
     texts = [" ".join(words_of(row["text"])) for row in said]
     for i, j in alignment(texts, list(final)):
         if i is not None and j is not None:
