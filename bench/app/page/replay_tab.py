@@ -30,7 +30,12 @@ element.addEventListener('click', (event) => {
   row.setAttribute('aria-current', 'true');
   trigger('choose', { run: row.dataset.run });
 });
+window.addEventListener('pagehide', () => {
+  const row = element.querySelector('[data-run]');
+  if (row) sessionStorage.setItem('talkbench.replay', row.dataset.run);
+});
 """
+KEPT = "() => sessionStorage.getItem('talkbench.replay') || ''"
 
 # Private, without a spinner, and nobody waits for another's replay.
 QUIETLY: dict[str, Any] = {
@@ -57,7 +62,8 @@ def replay_tab(page: gr.Blocks, handlers: ReplayHandlers) -> None:
             elem_id="replay-verdicts",
         )
         looked_at = gr.HTML("", apply_default_css=False, elem_id="replay-run")
-    tab.select(handlers.opened, None, [scenarios, told, verdicts, looked_at], **QUIETLY)
+    shown_first = [scenarios, told, verdicts, looked_at]
+    tab.select(handlers.opened, told, shown_first, js=KEPT, **QUIETLY)
     played = [how_far, verdicts, looked_at, run, stop]
     run.click(handlers.run, [scenarios, *asked], played, **QUIETLY)
     stop.click(handlers.stop, None, None, **QUIETLY)

@@ -20,7 +20,7 @@ from bench.errors import ConfigError, TalkbenchError
 from bench.replay.runner import Task, plan
 from bench.replay.scenario import Scenario, Stack
 
-MOST_RUNS = 60  # in one replay
+MOST_RUNS = 120  # in one replay: the library with four stacks
 MOST_REPEATS = 20
 LARGEST_SEED = 2**31
 REDRAWN_SECONDS = 0.2  # at most so often while runs are played
@@ -37,10 +37,14 @@ class ReplayHandlers:
         self.library = library
         self._visitor = visitor
 
-    async def opened(self, request: gr.Request) -> list[Any]:
-        """The tab is looked at: the scenarios there are, and what the visitor has."""
+    async def opened(self, kept: str, request: gr.Request) -> list[Any]:
+        """The tab is looked at: the scenarios there are, and what the visitor has; `kept` names a
+        result from before a reload of the page, "" when there is none."""
         shelf = await asyncio.to_thread(self.library.shelf)
-        desk = self.replays.results.of(self._visitor(request))
+        visitor = self._visitor(request)
+        if kept:
+            self.replays.results.adopt(visitor, kept)
+        desk = self.replays.results.of(visitor)
         choices = gr.update(choices=shelf.choices(), visible=bool(shelf.scenarios))
         return [choices, found(shelf), table(desk), detail(desk.find(desk.chosen))]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench import clock
-from bench.app.page.replay_tab_results import Desk, Result, Results
+from bench.app.page.replay_tab_results import REPORT, Desk, Result, Results
 from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, Stalled, TalkbenchError
 from bench.replay.runner import Task
@@ -111,6 +111,17 @@ class Replays:
                 result.take_pictures(await _told(self._begin("draw", asked)))
             except ConfigError as error:
                 raise ConfigError(_without(result.place, error)) from None
+
+    async def report(self, result: Result) -> None:
+        """Write the page on the replay that a result is of, among the result's files.
+
+        Raises:
+            TalkbenchError: it cannot be written.
+        """
+        desk = self.results.desk_of(result.name) or Desk([result])
+        folders = [str(each.run) for each in desk.results if each.run is not None]
+        into = str(result.place / REPORT)
+        await _told(self._begin("report", {"folders": folders, "into": into}))
 
     async def close(self) -> None:
         """End the jobs, the process and the files."""

@@ -15,9 +15,10 @@ from typing import Any
 from bench.replay.runner import Task
 from bench.replay.runs import Status, Verdict
 
-MOST_KEPT = 200  # results in all: a minute of a run is 4 MB of sound
+MOST_KEPT = 300  # results in all: a minute of a run is 4 MB of sound
 MOST_DESKS = 50
-FILES = {"audio.wav": "audio/wav", "trace.jsonl": "application/jsonl"}
+REPORT = "report.html"
+FILES = {"audio.wav": "audio/wav", "trace.jsonl": "application/jsonl", REPORT: "text/html"}
 """What may be fetched of a result beside its pictures, and as what."""
 
 
@@ -76,7 +77,7 @@ class Result:
     def file(self, name: str) -> Path | None:
         """The file of that name, if it is one that may be fetched."""
         if name in FILES and self.run is not None:
-            path = self.run / name
+            path = (self.place if name == REPORT else self.run) / name
         elif any(picture.file == name for picture in self.pictures or ()):
             path = self.place / name
         else:
@@ -134,6 +135,16 @@ class Results:
     def drop(self, result: Result) -> None:
         """Remove a result that nobody keeps."""
         self._drop([result])
+
+    def adopt(self, visitor: Hashable, name: str) -> None:
+        """Give the desk with a result of that name to who knows it: its visitor under a new name,
+        after a reload of the page. One that has a desk keeps it."""
+        if visitor in self._desks:
+            return
+        for former, desk in self._desks.items():
+            if desk.find(name) is not None:
+                self._desks[visitor] = self._desks.pop(former)
+                return
 
     def desk_of(self, name: str) -> Desk | None:
         """Whoever's desk a result of that name lies on; who knows the name may see it."""

@@ -10,7 +10,8 @@ from fastapi import FastAPI, HTTPException
 from starlette.responses import FileResponse
 
 from bench.app.page.replay_tab_jobs import Replays
-from bench.app.page.replay_tab_results import FILES
+from bench.app.page.replay_tab_results import FILES, REPORT
+from bench.errors import TalkbenchError
 
 HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 
@@ -39,8 +40,14 @@ def add_replays(app: FastAPI, replays: Replays) -> None:
         result = desk.find(name) if desk is not None else None
         if result is None:
             raise HTTPException(404, "there is no such replay, or not any more")
+        if file == REPORT:  # made when it is asked for
+            try:
+                await replays.report(result)
+            except TalkbenchError:
+                raise HTTPException(503, "the report could not be written") from None
         path = result.file(file)
         if path is None:
             raise HTTPException(404, "there is no such file")
         kind = FILES.get(file, "image/png")
-        return FileResponse(path, media_type=kind, headers=HEADERS)
+        headers = {"Cache-Control": "no-store"} if file == REPORT else {}
+        return FileResponse(path, media_type=kind, headers={**HEADERS, **headers})

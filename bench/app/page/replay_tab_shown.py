@@ -7,7 +7,7 @@ from html import escape
 
 from bench.app.page.replay_tab_jobs import Job
 from bench.app.page.replay_tab_library import Shelf
-from bench.app.page.replay_tab_results import CutOff, Desk, Picture, Result
+from bench.app.page.replay_tab_results import REPORT, CutOff, Desk, Picture, Result
 from bench.replay.runs import Verdict
 
 FILES = "../replay"  # beside the page, wherever that is served
@@ -185,6 +185,7 @@ def _assumed(assumptions: Sequence[str]) -> str:
 def _files(result: Result) -> str:
     id = escape(result.task.scenario.id)
     kinds = {
+        REPORT: ("Report on all of these runs (HTML)", "talkbench-replay"),
         "audio.wav": ("Sound (stereo WAV)", id),
         "trace.jsonl": ("Trace (JSONL)", id),
     }

@@ -1,8 +1,8 @@
 """Runs to make in, verdicts and files out: the process in which the page's replays are played.
 
 Run as `python -m bench.app.page.replay_tab_worker` with a socket as standard input (see
-`bench.speech.frames`). It plays and draws, one request after another, and yields the processor to
-whoever serves people.
+`bench.speech.frames`). It plays, draws and writes reports, one request after another, and yields
+the processor to whoever serves people.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.errors import TalkbenchError, redacted
 from bench.speech.frames import Kind, receive, send
 
 NICENESS = 10
+MOST_DRAWN = 12  # runs with pictures in a report: a second each
 Request = Mapping[str, Any]
 
 
@@ -53,7 +54,25 @@ def draw(request: Request) -> dict[str, Any]:
     return {"pictures": pictures(run, Path(request["into"])), "cut_offs": cut_offs(run)}
 
 
-WORK: Mapping[str, Callable[[Request], dict[str, Any]]] = {"play": play, "draw": draw}
+def report(request: Request) -> dict[str, Any]:
+    """Write the page on the runs in `folders` to the file `into`."""
+    from bench.replay import folder
+    from bench.replay.expectations import judge_across
+    from bench.report.html import html
+    from bench.report.telling import cells
+
+    runs = [folder.read(Path(each)) for each in request["folders"]]
+    across = [verdict for _, _, repeats in cells(runs) for verdict in judge_across(repeats)]
+    page = html(runs, across=across, drawn_runs=MOST_DRAWN)
+    Path(request["into"]).write_text(page, encoding="utf-8")
+    return {}
+
+
+WORK: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+    "play": play,
+    "draw": draw,
+    "report": report,
+}
 
 
 def serve(channel: socket.socket) -> None:

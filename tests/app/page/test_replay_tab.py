@@ -119,11 +119,11 @@ def test_one_replay_has_so_many_runs_at_most(tmp_path: Path) -> None:
         write(tmp_path / f"{number}.yaml", f"call-{number}")
     handlers = ReplayHandlers(Replays(), Library(tmp_path), lambda _: "visitor")
     chosen = list(handlers.library.shelf().scenarios)
-    tasks = handlers.planned(chosen, (["sim:a", "sim:b"], [], []), "7", "12")
-    assert len(tasks) == 4 * 2 * 7 <= MOST_RUNS
+    tasks = handlers.planned(chosen, (["sim:a", "sim:b"], [], []), "15", "12")
+    assert len(tasks) == 4 * 2 * 15 <= MOST_RUNS
     assert {task.seed for task in tasks} == {12}
-    with pytest.raises(ConfigError, match="64 runs"):
-        handlers.planned(chosen, (["sim:a", "sim:b"], [], []), "8", "")
+    with pytest.raises(ConfigError, match="128 runs"):
+        handlers.planned(chosen, (["sim:a", "sim:b"], [], []), "16", "")
 
 
 def test_results_are_found_by_their_visitor_alone_and_go_when_new_ones_come() -> None:
@@ -136,7 +136,12 @@ def test_results_are_found_by_their_visitor_alone_and_go_when_new_ones_come() ->
     assert results.of("never seen").results == []
     assert other.results == []
     assert first.place.is_dir()
-    results.clear("me")
+    results.adopt("other", first.name)
+    assert results.of("other").results == []
+    results.adopt("me again", first.name)
+    assert results.of("me again") is mine
+    assert results.of("me").results == []
+    results.clear("me again")
     assert not first.place.exists()
     results.close()
 

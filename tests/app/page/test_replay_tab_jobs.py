@@ -73,6 +73,9 @@ def test_a_run_is_played_drawn_and_fetched_by_its_name_alone() -> None:
             picture = await client.get(f"/replay/{result.name}/timeline.png")
             assert picture.headers["content-type"] == "image/png"
             assert picture.content.startswith(b"\x89PNG")
+            report = await client.get(f"/replay/{result.name}/report.html")
+            assert "The caller says stop" in report.text
+            assert "data:audio" in report.text
             for path in ("guessed/audio.wav", f"{result.name}/run.json", f"{result.name}/..%2Fx"):
                 assert (await client.get(f"/replay/{path}")).status_code == 404
         assert result.place.is_dir()
