@@ -24,6 +24,7 @@ GROUPS = {
     "5": ("lifetimes", "5. Frames, imports, starts, stops, an hour"),
     "clock": ("virtual_speed", "The virtual clock"),
     "replay": ("replay_speed", "Replay, in virtual time"),
+    "agreement": ("replay_agreement", "Replay, the wall clock beside virtual time"),
     "speech": ("speech_figures", "Speech"),
     "browser": ("browser_figures", "In the browser"),
 }

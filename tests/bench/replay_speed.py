@@ -18,8 +18,8 @@ from bench import clock
 from bench.audio import SAMPLE_RATE
 from bench.replay.player import play
 from bench.replay.reading import read, read_all
-from bench.replay.runs import Run
 from bench.replay.runner import run
+from bench.replay.runs import Run
 from bench.replay.scenario import Anchor, Scenario, Stack
 from tests.bench.figures import Figure, Progress
 
