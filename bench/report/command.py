@@ -27,6 +27,7 @@ from bench.report.summary_json import summary_json
 from bench.report.telling import cells
 
 PASSED, FAILED, UNDECIDED = 0, 1, 3  # 2 is bad input, which leaves as a ConfigError
+WIDE = 140  # characters
 ROLES = ("stt", "llm", "tts", "voice")
 
 
@@ -63,6 +64,8 @@ def replay_command(asked: argparse.Namespace) -> int:
         ConfigError: a file, a provider or an option that cannot be.
     """
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)  # in a log nothing needs to be folded
     if asked.baseline and not asked.baseline.is_dir():
         raise ConfigError(f"--baseline: {asked.baseline} is no folder; make one with --out")
     tasks = plan(
