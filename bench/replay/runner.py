@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import multiprocessing
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,8 +88,8 @@ def plan(
 
 def results(
     tasks: Sequence[Task], *, jobs: int = 1, progress: Progress | None = None
-) -> Iterator[Run]:
-    """Make the runs, in the order of the tasks."""
+) -> Generator[Run]:
+    """Make the runs, in the order of the tasks; close it to stop early."""
     for done in _in_processes(tasks, jobs) if jobs > 1 and len(tasks) > 1 else map(_make, tasks):
         if progress is not None:
             progress(done)
