@@ -64,6 +64,10 @@ def test_two_scenarios_are_played_judged_and_shown(chrome: Browser, far: FarPage
         assert "2 played: 2 passed." in page.text("#replay-progress")
         assert page.page.locator(f"{ROWS} .tb-verdict[data-status=pass]").count() == 2
         assert "Simulated providers." in page.text("#replay-run")
+        asked: list[str] = []
+        page.page.on("request", lambda request: asked.append(request.url))
+        page.page.wait_for_timeout(1500)
+        assert asked == []  # nothing asks how far it is once it is over
         first = page.text("#replay-run h3")
         page.page.locator(f"{ROWS}:not([aria-current]) button").focus()
         page.page.keyboard.press("Enter")

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from bench import clock
-from bench.app.page.replay_tab_results import REPORT, Desk, Result, Results
+from bench.app.page.replay_tab_results import REPORT, Across, Desk, Result, Results
 from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, Stalled, TalkbenchError
 from bench.replay.runner import Task
+from bench.replay.runs import Verdict
 from bench.speech.frames import Kind
 from bench.speech.process import Channel, WorkerProcess
 
@@ -119,9 +120,8 @@ class Replays:
             TalkbenchError: it cannot be written.
         """
         desk = self.results.desk_of(result.name) or Desk([result])
-        folders = [str(each.run) for each in desk.results if each.run is not None]
-        into = str(result.place / REPORT)
-        await _told(self._begin("report", {"folders": folders, "into": into}))
+        asked = {"folders": _folders(desk), "into": str(result.place / REPORT)}
+        await _told(self._begin("report", asked))
 
     async def close(self) -> None:
         """End the jobs, the process and the files."""
@@ -142,11 +142,21 @@ class Replays:
                 for task in job.tasks:
                     job.tell()
                     self.results.keep(job.desk, await self._played(task))
+                await self._judge_across(job)
             job.state = "done"
         except TimeoutError:
             job.state = "late"
-        except ConnectFailed as error:
+        except TalkbenchError as error:
             job.state, job.why = "failed", str(error)
+
+    async def _judge_across(self, job: Job) -> None:
+        expected = [each for task in job.tasks for each in task.scenario.expect]
+        if any(each.where == "across" for each in expected):
+            told = await _told(self._begin("across", {"folders": _folders(job.desk)}))
+            job.desk.across = tuple(
+                Across(scenario, stack, Verdict(*verdict))
+                for scenario, stack, verdict in told["across"]
+            )
 
     def _leave(self, job: Job, task: asyncio.Task[None]) -> None:
         if task.cancelled():
@@ -200,6 +210,10 @@ class Replays:
             self._rest_later()
         else:
             self._process.kill()
+
+
+def _folders(desk: Desk) -> list[str]:
+    return [str(each.run) for each in desk.results if each.run is not None]
 
 
 def _without(folder: Path | None, error: TalkbenchError) -> str:

@@ -85,12 +85,23 @@ class Result:
         return path if path.is_file() else None
 
 
+@dataclass(frozen=True, slots=True)
+class Across:
+    """What was expected of the repeats of a scenario with a stack, and what became of it."""
+
+    scenario: str
+    stack: str
+    verdict: Verdict
+
+
 @dataclass(slots=True)
 class Desk:
-    """What one visitor has: the results of the newest job, and which of them is looked at."""
+    """What one visitor has: the results of the newest job, which of them is looked at, and the
+    verdicts across its repeats."""
 
     results: list[Result] = field(default_factory=list[Result])
     chosen: str = ""
+    across: tuple[Across, ...] = ()
 
     def find(self, name: str) -> Result | None:
         """The visitor's own result of that name."""

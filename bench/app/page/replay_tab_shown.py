@@ -7,7 +7,7 @@ from html import escape
 
 from bench.app.page.replay_tab_jobs import Job
 from bench.app.page.replay_tab_library import Shelf
-from bench.app.page.replay_tab_results import REPORT, CutOff, Desk, Picture, Result
+from bench.app.page.replay_tab_results import REPORT, Across, CutOff, Desk, Picture, Result
 from bench.replay.runs import Verdict
 
 FILES = "../replay"  # beside the page, wherever that is served
@@ -72,13 +72,22 @@ def table(desk: Desk) -> str:
     """The verdicts, a row a run; each row's button chooses it."""
     if not desk.results:
         return NO_RESULTS
-    heads = ("Scenario", "Stack", "Repeat", "Result", "What does not hold")
+    heads = ("Scenario", "Result", "Stack", "Repeat", "What does not hold")
     head = "".join(f"<th scope='col'>{name}</th>" for name in heads)
     rows = "".join(_row(result, desk.chosen == result.name) for result in desk.results)
     return (
         f"<div class='tb-scroll tb-verdicts'><table><thead><tr>{head}</tr></thead>"
-        f"<tbody>{rows}</tbody></table></div>"
+        f"<tbody>{rows}</tbody></table></div>{_across(desk.across)}"
     )
+
+
+def _across(across: Sequence[Across]) -> str:
+    said = "".join(
+        f"<li>{_status(each.verdict.status)} {escape(each.scenario)} · {escape(each.stack)} · "
+        f"{_verdict(each.verdict)}</li>"
+        for each in across
+    )
+    return f"<div class='tb-across'><b>Across repeats</b><ul>{said}</ul></div>" if said else ""
 
 
 def _row(result: Result, chosen: bool) -> str:
@@ -89,8 +98,8 @@ def _row(result: Result, chosen: bool) -> str:
         broken += f"<div>… and {more} more</div>"
     return (
         f"<tr data-run='{result.name}'{current}><td><button type='button'>"
-        f"{escape(task.scenario.id)}</button></td><td>{escape(task.stack.name)}</td>"
-        f"<td>{task.repeat + 1}</td><td>{_status(result.status)}</td>"
+        f"{escape(task.scenario.id)}</button></td><td>{_status(result.status)}</td>"
+        f"<td>{escape(task.stack.name)}</td><td>{task.repeat + 1}</td>"
         f"<td>{escape(result.void) or broken}</td></tr>"
     )
 

@@ -11,15 +11,16 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bench.errors import TalkbenchError, redacted
+from bench.replay.runs import Run, Verdict
 from bench.speech.frames import Kind, receive, send
 
 NICENESS = 10
-MOST_DRAWN = 12  # runs with pictures in a report: a second each
+MOST_DRAWN = 8  # runs with pictures in a report: a second or two each
 Request = Mapping[str, Any]
 
 
@@ -37,10 +38,7 @@ def play(request: Request) -> dict[str, Any]:
         "folder": str(folder.write(run, Path(request["into"]))),
         "status": run.status,
         "void": run.void,
-        "verdicts": [
-            [verdict.expectation, verdict.status, verdict.wanted, verdict.got, verdict.why]
-            for verdict in run.verdicts
-        ],
+        "verdicts": [_plain(verdict) for verdict in run.verdicts],
         "assumptions": list(run.assumptions),
     }
 
@@ -56,22 +54,48 @@ def draw(request: Request) -> dict[str, Any]:
 
 def report(request: Request) -> dict[str, Any]:
     """Write the page on the runs in `folders` to the file `into`."""
-    from bench.replay import folder
-    from bench.replay.expectations import judge_across
     from bench.report.html import html
-    from bench.report.telling import cells
 
-    runs = [folder.read(Path(each)) for each in request["folders"]]
-    across = [verdict for _, _, repeats in cells(runs) for verdict in judge_across(repeats)]
-    page = html(runs, across=across, drawn_runs=MOST_DRAWN)
+    runs = _read(request["folders"])
+    judged = [verdict for _, _, verdicts in _across(runs) for verdict in verdicts]
+    page = html(runs, across=judged, drawn_runs=MOST_DRAWN)
     Path(request["into"]).write_text(page, encoding="utf-8")
     return {}
+
+
+def across(request: Request) -> dict[str, Any]:
+    """Judge the runs in `folders` across their repeats: the verdicts by scenario and stack."""
+    return {
+        "across": [
+            [scenario, stack, _plain(verdict)]
+            for scenario, stack, verdicts in _across(_read(request["folders"]))
+            for verdict in verdicts
+        ]
+    }
+
+
+def _read(folders: Iterable[str]) -> list[Run]:
+    from bench.replay import folder
+
+    return [folder.read(Path(each)) for each in folders]
+
+
+def _across(runs: Sequence[Run]) -> list[tuple[str, str, list[Verdict]]]:
+    from bench.replay.expectations import judge_across
+    from bench.report.telling import cells
+
+    return [(scenario, stack, judge_across(repeats)) for scenario, stack, repeats in cells(runs)]
+
+
+def _plain(verdict: Verdict) -> list[str]:
+    return [verdict.expectation, verdict.status, verdict.wanted, verdict.got, verdict.why]
 
 
 WORK: Mapping[str, Callable[[Request], dict[str, Any]]] = {
     "play": play,
     "draw": draw,
     "report": report,
+    "across": across,
 }
 
 

@@ -16,6 +16,7 @@ from bench import clock
 from bench.app.page.replay_tab_jobs import MOST_IN_LINE, Busy, Job, Replays
 from bench.app.page.replay_tab_library import SHIPPED
 from bench.app.page.replay_tab_route import add_replays
+from bench.app.page.replay_tab_shown import table
 from bench.replay.reading import read
 from bench.replay.runner import Task, plan
 
@@ -81,6 +82,37 @@ def test_a_run_is_played_drawn_and_fetched_by_its_name_alone() -> None:
         assert result.place.is_dir()
         await replays.close()
         assert not result.place.exists()
+
+    played(test, Replays())
+
+
+def test_repeats_are_judged_together_too(tmp_path: Path) -> None:
+    (tmp_path / "audio").symlink_to(SHIPPED / "audio")
+    path = tmp_path / "together.yaml"
+    path.write_text(
+        f"""scenario: 1
+id: together
+include: {INTERRUPT}
+script:
+  - {{id: ask, say: "What are your opening hours?", at: {{time: 0.5}}}}
+  - {{id: stop, say: "Stop.", as: interrupt, at: {{bot_word: 6}}}}
+expect:
+  across_repeats: {{yield_rate: {{min: 1}}, pass_rate: {{max: 0.5}}}}
+""",
+        "utf-8",
+    )
+
+    async def test(replays: Replays) -> None:
+        job = replays.begin("me", plan(read(path), repeat=2))
+        await over(job)
+        assert job.state == "done", job.why
+        assert [result.status for result in job.desk.results] == ["pass", "pass"]
+        judged = [(each.verdict.expectation, each.verdict.status) for each in job.desk.across]
+        assert judged == [
+            ("across_repeats.yield_rate", "pass"),
+            ("across_repeats.pass_rate", "fail"),
+        ]
+        assert "together · deepgram-nova-3+gpt-4.1" in table(job.desk)
 
     played(test, Replays())
 
