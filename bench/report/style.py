@@ -25,6 +25,9 @@ USER, BOT = BLUE, ORANGE
 STAGES = {"endpoint": SKY, "model": GREEN, "synthesis": PURPLE, "playing": ORANGE}
 VERDICTS = {"pass": GREEN, "fail": VERMILLION, "inconclusive": ORANGE, "void": FAINT}
 
+HALO = (withStroke(linewidth=2, foreground="white"),)
+"""The path effect of letters that stand on lines."""
+
 GAP_SECONDS, LATE_SECONDS = 0.2, 1.5
 """Guide lines: the usual gap between two people, and what still feels like an answer."""
 
@@ -70,6 +73,9 @@ def styled() -> Iterator[None]:
         yield
 
 
+_SPACES = "\n\N{NO-BREAK SPACE}"
+
+
 def legible(text: object) -> str:
     """A text that can be drawn: what is no letter or sign becomes one that says so."""
     whole = str(text).encode("utf-8", "replace").decode("utf-8")
@@ -95,15 +101,20 @@ def nothing(ax: Axes, what: str = "no data") -> Axes:
     return ax
 
 
-def guides(ax: Axes) -> None:
-    """Vertical lines at 200 ms and 1.5 s, where the axis comes to them."""
+def guides(ax: Axes, *, below: bool = False) -> None:
+    """Vertical lines at 200 ms and 1.5 s, where the axis comes to them, named at the top or below
+    what is drawn."""
     left, right = ax.get_xlim()
     for at, text in ((GAP_SECONDS, "200 ms"), (LATE_SECONDS, "1.5 s")):
         if left <= at <= right:
             ax.axvline(at, color=FAINT, linewidth=0.8, linestyle=(0, (4, 3)), zorder=0.5)
-            place = {"xy": (at, 1.0), "xycoords": ("data", "axes fraction"), "va": "top"}
-            offset = {"xytext": (2, -1), "textcoords": "offset points"}
-            ax.annotate(text, **place, **offset, fontsize=7, color=FAINT)
+            place: dict[str, Any] = {
+                "xy": (at, float(not below)),
+                "va": "bottom" if below else "top",
+            }
+            place |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            offset = (2, 2 if below else -1)
+            ax.annotate(text, xytext=offset, **place, fontsize=7, color=FAINT, path_effects=HALO)
 
 
 def key(ax: Axes, entries: Mapping[str, Any], columns: int = 0, **more: Any) -> None:
@@ -114,6 +125,11 @@ def key(ax: Axes, entries: Mapping[str, Any], columns: int = 0, **more: Any) -> 
     ax.legend(handles, [legible(name) for name in entries], **{**place, **look, **more})
 
 
+def thickness(place: int) -> float:
+    """Of a curve among others: the first are thicker, so that one under another is seen."""
+    return max(1.4, 3.0 - 0.8 * place)
+
+
 def wrapped(stack: str, letters: int = 26) -> str:
     """A stack's name on as many lines as it needs, broken after its signs of addition."""
     lines = [""]
@@ -122,10 +138,6 @@ def wrapped(stack: str, letters: int = 26) -> str:
             lines.append("")
         lines[-1] += part
     return "\n".join(lines)
-
-
-HALO = (withStroke(linewidth=2, foreground="white"),)
-"""The path effect of letters that stand on lines."""
 
 
 def footer(ax: Axes, rows: pd.DataFrame, noun: str = "", *, n: int | None = None) -> Axes:

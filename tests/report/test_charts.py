@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -162,6 +163,14 @@ def test_interrupts_are_sorted_by_their_stop_and_those_without_come_last():
     assert loud == sorted(loud)
 
 
+def test_the_raster_names_what_differs():
+    slow = play(scenario(settings={"barge_in": "on-words(1)"}))
+    texts, _ = drawn(partial(charts.interrupt_raster, [one(), slow]))
+    assert "hold-then-decide, opening-hours cut #0" in texts
+    texts, _ = drawn(partial(charts.interrupt_raster, [one()]))
+    assert "opening-hours cut #0" in texts
+
+
 def test_words_that_nobody_heard_are_told_apart_from_the_first_on():
     full = "We are open from nine to five . On Sundays we are closed".split()
     shared = [word for word, same in marked(full, ["We"]) if same]
@@ -178,6 +187,15 @@ def test_the_footer_counts_each_seed_once_and_tells_a_mixture():
     rows.loc[0, "simulated"] = False
     assert style.provenance(rows).endswith("partly simulated")
     assert style.provenance(rows, n=2).startswith("n = 2 ·")
+
+
+def test_every_chart_is_shown_and_told_of_in_the_documents():
+    docs = Path(__file__).parents[2] / "docs"
+    page = (docs / "charts.md").read_text("utf-8")
+    for name in charts.__all__:
+        assert f"**`{name}(" in page
+        assert f"(images/charts/{name}.png)" in page
+        assert (docs / "images/charts" / f"{name}.png").is_file()
 
 
 def test_two_charts_in_one_figure_share_its_footer():

@@ -18,6 +18,7 @@ from bench.metrics.statistics import kaplan_meier, stopped_by, wilson
 from bench.replay.runs import Run
 from bench.report import style
 from bench.report.picking import Look, groups, known, records, total, where
+from bench.report.spans import settings
 from bench.report.tidy import frames
 
 BIN_SECONDS = 0.01
@@ -28,9 +29,9 @@ PARTS = {"detect": style.GREEN, "decide": style.PURPLE, "flush": style.VERMILLIO
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """One line of the raster: its name, its stop, the bot's level in each bin."""
+    """One line of the raster: its run and step, its stop, the bot's level in each bin."""
 
-    name: str
+    of: tuple[Run, str]
     stop: Stop
     level: np.ndarray
 
@@ -60,7 +61,7 @@ def interrupt_raster(
         _marks(ax, place, line.stop, after)
     ax.axvline(0, color=style.BLUE, linewidth=1.2)
     named = len(lines) <= NAMED_ROWS
-    ax.set_yticks(range(len(lines)), [line.name for line in lines] if named else [])
+    ax.set_yticks(range(len(lines)), _names(lines) if named else [])
     ax.tick_params(axis="y", length=0, labelsize=7)
     ax.set_xlabel("milliseconds after the user's first sound")
     made = {"u_on": Line2D([], [], color=style.BLUE)}
@@ -94,7 +95,7 @@ def interrupt_histogram(interrupts: pd.DataFrame, ax: Axes) -> Axes:
         if middle is not None:
             ax.vlines(middle, -place, -place + 0.84, color=style.INK, linewidth=1)
             look: Look = {"fontsize": 7.5, "va": "top", "path_effects": style.HALO}
-            ax.text(middle, -place + 0.86, f" median {middle:.0f} ms", **look)
+            ax.text(middle, -place + 0.86, f" median {middle:.0f} ms".replace("-", "−"), **look)
     if edges[0] < 0:
         ax.axvline(0, color=style.FAINT, linewidth=0.8, linestyle=(0, (4, 3)))
     ax.set_yticks([-k + 0.3 for k in range(len(PARTS))], list(PARTS))
@@ -119,7 +120,7 @@ def stop_curve(interrupts: pd.DataFrame, ax: Axes, *, by: str = "policy") -> Axe
         colour = style.SERIES[k % len(style.SERIES)]
         shares = [[getattr(p, name) for p in points] for name in ("share", "low", "high")]
         share, low, high = ([0.0, *s, s[-1] if s else 0.0] for s in shares)
-        (line,) = ax.step(at, share, where="post", color=colour, linewidth=1.7)
+        (line,) = ax.step(at, share, where="post", color=colour, linewidth=style.thickness(k))
         ax.fill_between(at, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
         lost = sum(not stopped for _, stopped in observed)
         made[f"{name} (n = {len(rows)}{f', {lost} not stopped' * bool(lost)})"] = line
@@ -182,6 +183,20 @@ def _tick(colour: str) -> Line2D:
     return Line2D([], [], linestyle="none", marker="|", ms=9, mew=2.2, color=colour)
 
 
+def _names(lines: Sequence[_Line]) -> list[str]:
+    """Of each line: its scenario, step and repeat, and whatever else is not the same for all."""
+    told = []
+    for run, step in (line.of for line in lines):
+        policy = str(settings(run.trace).get("barge_in", ""))
+        told.append((run.stack.name, policy, f"{run.scenario.id} {step} #{run.repeat}"))
+    differ = [len(set(values)) > 1 for values in zip(*told, strict=True)]
+    differ[-1] = True
+    shown = (
+        ", ".join(p for p, differs in zip(parts, differ, strict=True) if differs) for parts in told
+    )
+    return [style.legible(name) for name in shown]
+
+
 def _lines(run: Run, before: float, after: float, roles: Sequence[str]) -> list[_Line]:
     told = read(run.trace)
     found = list[_Line]()
@@ -190,8 +205,7 @@ def _lines(run: Run, before: float, after: float, roles: Sequence[str]) -> list[
         if step is not None and stop.role in roles:
             since = step.began_at - before - (told.mic_at or 0.0)
             level = _level(run.bot_pcm, since, before + after)
-            name = style.legible(f"{run.scenario.id} {stop.step} #{run.repeat}")
-            found.append(_Line(name, stop, level))
+            found.append(_Line((run, stop.step), stop, level))
     return found
 
 

@@ -169,7 +169,7 @@ def _heard(told: Reading) -> Iterator[_Text]:
     sounding = [said for said in told.utterances if said.began_at is not None]
     for said, after in zip(sounding, [*sounding[1:], None], strict=True):
         until = after.began_at if after and after.began_at is not None else FOREVER
-        text = (said.heard or "") + "\N{NO-BREAK SPACE}…" * (said.cut is not None)
+        text = (said.heard or "") + " …" * (said.cut is not None)
         yield _Text(said.began_at or 0.0, said.ended_at or FOREVER, until, text)
 
 

@@ -63,15 +63,13 @@ def latency_ecdf(
         return style.footer(style.nothing(ax), wanted, "turns")
     edge = max(v for _, values in found for v in values if math.isfinite(v)) * 1.25
     for k, (name, values) in enumerate(found):
-        colour = style.SERIES[k % len(style.SERIES)]
-        line = LINES[k // len(style.SERIES) % len(LINES)]
-        _curve(ax, values, edge, colour, line, _counted(name, values))
+        _curve(ax, values, edge, _counted(name, values), k)
     _seconds_axis(ax, [v for _, values in found for v in values if math.isfinite(v)], edge)
     ax.set_ylim(0, 1.02)
     ax.set_ylabel("share of turns")
     ax.grid(visible=True)
     ax.set_xlabel(f"{_named(figure)}, seconds")
-    style.guides(ax)
+    style.guides(ax, below=True)
     lines = {str(line.get_label()): line for line in ax.get_lines()}
     lines = {name: line for name, line in lines.items() if not name.startswith("_")}
     style.key(ax, {**lines, "95 % pointwise band": "#e4e4e4"}, columns=1)
@@ -158,18 +156,19 @@ def _counted(name: str, values: Sequence[float]) -> str:
     return f"{name} (n = {len(values)}{f', {lost} never' * bool(lost)})"
 
 
-def _curve(
-    ax: Axes, values: Sequence[float], edge: float, colour: str, line: str, label: str
-) -> None:
+def _curve(ax: Axes, values: Sequence[float], edge: float, label: str, place: int) -> None:
     points = [point for point in ecdf(values) if math.isfinite(point.value)]
+    colour = style.SERIES[place % len(style.SERIES)]
+    look: Look = {"color": colour, "linestyle": LINES[place // len(style.SERIES) % len(LINES)]}
+    look |= {"linewidth": style.thickness(place), "label": label}
     if not points:
-        ax.plot([], [], color=colour, linestyle=line, label=label)
+        ax.plot([], [], **look)
         return
     at = [points[0].value, *(p.value for p in points), edge]
     share = [0.0, *(p.share for p in points), points[-1].share]
     low = [0.0, *(p.low for p in points), points[-1].low]
     high = [0.0, *(p.high for p in points), points[-1].high]
-    ax.step(at, share, where="post", color=colour, linestyle=line, linewidth=1.7, label=label)
+    ax.step(at, share, where="post", **look)
     ax.fill_between(at, low, high, step="post", color=colour, alpha=0.13, linewidth=0)
 
 
