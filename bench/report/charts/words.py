@@ -61,16 +61,8 @@ def staircase(
         for at, text in zip(column(chosen, "at"), column(chosen, "text"), strict=True)
     ]
     final = shown[-1][1]
-    for place, word in enumerate(final):
-        for began, ended, text in _stretches(shown, place):
-            stands = text == word and ended == shown[-1][0]
-            colour = style.GREEN if stands else style.ORANGE
-            ax.plot(
-                [began, ended], [place, place], color=colour, linewidth=5, solid_capstyle="butt"
-            )
-            if text != word:
-                ax.text(began, place - 0.3, f" {text}", fontsize=7, va="bottom", color="#8a5f00")
-        ax.plot(_stands_from(shown, place), place, "o", ms=5, color=style.GREEN, mec="white")
+    for place in range(len(final)):
+        _stair(ax, shown, place)
     _spoken(ax, words, chosen, final)
     ax.axvline(shown[-1][0], color=style.GREEN, linewidth=0.9, linestyle=(0, (4, 3)))
     ax.set_yticks(range(len(final)), [style.legible(word) for word in final])
@@ -85,6 +77,18 @@ def staircase(
     }
     style.key(ax, made)
     return style.footer(ax, chosen, "transcripts")
+
+
+def _stair(ax: Axes, shown: Sequence[tuple[float, Sequence[str]]], place: int) -> None:
+    """The row of one word of the final."""
+    word = shown[-1][1][place]
+    for began, ended, text in _stretches(shown, place):
+        stands = text == word and ended == shown[-1][0]
+        colour = style.GREEN if stands else style.ORANGE
+        ax.plot([began, ended], [place, place], color=colour, linewidth=5, solid_capstyle="butt")
+        if text != word:
+            ax.text(began, place - 0.3, f" {text}", fontsize=7, va="bottom", color="#8a5f00")
+    ax.plot(_stands_from(shown, place), place, "o", ms=5, color=style.GREEN, mec="white")
 
 
 def _rows(ax: Axes, top: float, row: dict[str, Any]) -> None:
