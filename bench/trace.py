@@ -123,6 +123,8 @@ def entry_to_json(entry: Entry) -> str:
     fields = entry_to_dict(entry)
     fields["at"] = "\0"
     line = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    if not line.isascii():
+        line = line.encode("utf-8", "replace").decode("utf-8")  # half a character is none
     return line.replace('"at":"\\u0000"', f'"at":{entry.at:.6f}', 1)
 
 

@@ -230,3 +230,11 @@ def test_a_listener_that_raises_breaks_nothing_and_is_not_called_again(
     assert len(told) == 3
     assert len(trace) == 2
     assert "sk-1234567890abcdef" not in caplog.text
+
+
+def test_half_a_character_is_written_as_none():
+    trace = Trace()
+    trace.record(events.TurnWithdrawn("so \ud83d", "half an emoji"))
+    (line,) = trace.lines()
+    assert '"so ?"' in line
+    assert line.encode()

@@ -150,7 +150,7 @@ def _write(
     if asked.html:
         from bench.report.html import html  # plotting takes a second to import
 
-        _keep(asked.html, html(runs, comparison))
+        _keep(asked.html, html(runs, comparison, across))
     for path, report in (
         (asked.junit, junit),
         (asked.json, summary_json),
