@@ -30,7 +30,8 @@ def code(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def texts(cell: NotebookNode) -> Iterator[str]:
-    """What a cell printed or showed as text; nothing of one that tells how long it took."""
+    """What a cell printed or showed as text; nothing of one that is tagged to tell how long it
+    took, or a hash that another machine's arithmetic may change."""
     if "timing" in cell.metadata.get("tags", []):
         return
     for output in cell.outputs:
