@@ -79,7 +79,8 @@ class TurnWithdrawn(Fact):
 
 @dataclass(frozen=True, slots=True)
 class TranscriptIgnored(Fact):
-    """Words that are nobody's turn: `reason` is `echo`, `backchannel` or `noise`."""
+    """Words that are nobody's turn: `reason` is `echo`, `backchannel`, `fragment`, `unclear`,
+    `repeated` or `late`."""
 
     text: str
     reason: str

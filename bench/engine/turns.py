@@ -11,7 +11,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from bench.engine.settings import ConversationSettings, barge_in_words
-from bench.engine.words import has_stop_word, is_backchannel, is_echo, trails_off, words_of
+from bench.engine.words import (
+    has_stop_word,
+    is_backchannel,
+    is_echo,
+    is_fragment,
+    trails_off,
+    words_of,
+)
 
 ECHO_MARGIN_DB = 6.0  # a user speaks at least so much louder than the known echo
 ECHO_FADES_DB = 6.0  # that a known echo is forgotten with every turn, if nothing renews it
@@ -180,6 +187,9 @@ class TurnTaker:
         never = self.settings.barge_in == "never"
         if is_backchannel(text) and not never and not self._finals:
             return self._backchannel(text, bot, final=final)
+        if is_fragment(text) and not never and not self._finals:
+            self._partial = ""
+            return Decision(Act.IGNORE, "fragment") if final else WAIT
         self._nodded = self._unclear = False
         self._collect(text, at, final=final, ends_turn=ends_turn)
         if never:

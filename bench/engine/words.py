@@ -74,6 +74,12 @@ def trails_off(text: str) -> bool:
     return len(words) > 1 and words[-1] in TRAILING_WORDS
 
 
+def is_fragment(text: str) -> bool:
+    """Whether it is one lone word that nobody says alone: what a sound is easily taken for."""
+    words = words_of(text)
+    return len(words) == 1 and words[0] in TRAILING_WORDS
+
+
 def ends_the_call(text: str, phrases: Sequence[str]) -> bool:
     """Whether the user's words hold one of the phrases that end a call."""
     spoken = f" {' '.join(words_of(text))} "

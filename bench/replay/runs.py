@@ -40,10 +40,10 @@ class Run:
     seed: int
     repeat: int
     clock: str
-    trace: Trace
-    user_pcm: bytes = b""
-    bot_pcm: bytes = b""
-    messages: tuple[dict[str, Any], ...] = ()
+    trace: Trace = field(repr=False)
+    user_pcm: bytes = field(default=b"", repr=False)
+    bot_pcm: bytes = field(default=b"", repr=False)
+    messages: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     assumptions: tuple[str, ...] = ()  # what of the simulated figures is assumed, not measured
     void: str = ""
     wall_seconds: float = 0.0  # that the replay took

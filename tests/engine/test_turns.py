@@ -191,6 +191,17 @@ def test_a_backchannel_that_goes_on_is_a_turn():
     assert turns.heard("yeah but what about", 1.4, Bot.HELD, final=False).act is Act.INTERRUPT
 
 
+def test_a_lone_article_is_no_reason_to_stop_and_what_follows_it_is():
+    turns = taker()
+    turns.speech_started(1.0, Bot.SPEAKING)
+    assert turns.heard("the", 1.2, Bot.HELD, final=False) == WAIT
+    assert turns.heard("the", 1.4, Bot.HELD, final=True) == Decision(Act.IGNORE, "fragment")
+    assert turns.text == ""
+    turns.speech_stopped(1.4, Bot.HELD)
+    assert turns.elapsed(2.2, Bot.HELD) == Decision(Act.RESUME, "no words")
+    assert turns.heard("the bill", 3.0, Bot.SPEAKING, final=False).act is Act.INTERRUPT
+
+
 def test_after_real_words_okay_belongs_to_the_turn():
     turns = taker(barge_in="on-words(3)")
     turns.heard("on sunday", 1.0, Bot.SPEAKING, final=True)
