@@ -37,8 +37,8 @@ def figures(quick: bool, progress: Progress) -> list[Figure]:
     goal = "<= 30"
     found = [
         Figure(f"agreement.{stage}", f"wall less virtual, {stage}, largest", worst, "ms", "wall",
-               goal=goal, note=f"{count} turns of {len(scenarios)} scenarios")
-        for stage, (worst, count) in differences.items()
+               goal=goal, note=f"median {middle:.2f} ms, {count} of {len(scenarios)} scenarios")
+        for stage, (worst, middle, count) in differences.items()
     ]  # fmt: skip
     return found + list(_bias(quick, progress))
 
@@ -50,7 +50,8 @@ async def _all(scenarios: Sequence[Scenario], kind: str) -> list[Run]:
 
 def _differences(
     virtual: Sequence[Run], wall: Sequence[Run]
-) -> Iterator[tuple[str, tuple[float, int]]]:
+) -> Iterator[tuple[str, tuple[float, float, int]]]:
+    """By stage: the largest and the median difference in ms, and of how many."""
     pairs = [
         (ours, theirs)
         for run, other in zip(virtual, wall, strict=True)
@@ -64,7 +65,7 @@ def _differences(
             and (there := getattr(theirs, stage)) is not None
         ]
         if apart:
-            yield stage, (max(apart), len(apart))
+            yield stage, (max(apart), statistics.median(apart), len(apart))
     stops = [
         1e3 * abs(there.latency - here.latency)
         for run, other in zip(virtual, wall, strict=True)
@@ -74,7 +75,7 @@ def _differences(
         if here.latency is not None and there.latency is not None
     ]
     if stops:
-        yield "stop", (max(stops), len(stops))
+        yield "stop", (max(stops), statistics.median(stops), len(stops))
 
 
 def _bias(quick: bool, progress: Progress) -> Iterator[Figure]:
