@@ -22,6 +22,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(autouse=True)
 def _nothing_left_open() -> Generator[None]:
+    gc.collect()  # what other tests left to the collector
     before = len(os.listdir("/proc/self/fd"))
     yield
     gc.collect()

@@ -12,13 +12,14 @@ from bench import clock
 @asynccontextmanager
 async def nothing_left() -> AsyncGenerator[None]:
     """No task and no descriptor that was not there before."""
+    gc.collect()  # what an earlier test left may go now, and not in the middle
     tasks, descriptors = asyncio.all_tasks(), _descriptors()
     yield
     await clock.sleep(1.0)
     left = asyncio.all_tasks() - tasks
     assert not left, left
     gc.collect()
-    assert _descriptors() == descriptors
+    assert _descriptors() <= descriptors
 
 
 def refused_port() -> int:
