@@ -24,7 +24,8 @@ FRAME = 640  # 20 ms
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _engines_end() -> Generator[None]:
+def _engines_of_our_own() -> Generator[None]:
+    close_engines()  # espeak says a text otherwise after others
     yield
     close_engines()
 
