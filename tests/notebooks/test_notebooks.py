@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -45,9 +47,18 @@ def test_there_are_four() -> None:
     assert [path.name[:2] for path in notebooks()] == ["01", "02", "03", "04"]
 
 
+@pytest.fixture(scope="module")
+def runs() -> Iterator[dict[Path, Future[NotebookNode]]]:
+    """Every notebook at work, two at a time, each from a process of its own."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield {path: pool.submit(executed, path) for path in notebooks()}
+
+
 @EACH
-def test_it_runs_from_a_clean_kernel_and_says_the_same(path: Path) -> None:
-    kept, anew = nbformat.read(path, as_version=4), executed(path)
+def test_it_runs_from_a_clean_kernel_and_says_the_same(
+    path: Path, runs: dict[Path, Future[NotebookNode]]
+) -> None:
+    kept, anew = nbformat.read(path, as_version=4), runs[path].result()
     for before, after in zip(code(kept), code(anew), strict=True):
         assert list(texts(before)) == list(texts(after)), before.source
 
