@@ -10,19 +10,9 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.engine.echo import Echo
 from bench.engine.settings import ConversationSettings, barge_in_words
-from bench.engine.words import (
-    has_stop_word,
-    is_backchannel,
-    is_echo,
-    is_fragment,
-    trails_off,
-    words_of,
-)
-
-ECHO_MARGIN_DB = 6.0  # a user speaks at least so much louder than the known echo
-ECHO_FADES_DB = 6.0  # that a known echo is forgotten with every turn, if nothing renews it
-ECHO_ENDS_SECONDS = 0.35  # an echo ends so soon after the bot is held
+from bench.engine.words import has_stop_word, is_backchannel, is_fragment, trails_off, words_of
 
 
 class Bot(enum.Enum):
@@ -78,10 +68,8 @@ class TurnTaker:
         self._provider_ended = False
         self._resume_at: float | None = None
         self._held_at: float | None = None
-        self._echo_db: float | None = None
-        self._onset_db = 0.0
+        self._echo = Echo()
         self._overlaps = True  # the sound may have begun while the bot was busy
-        self._short_sounds = 0  # in a row that ended as soon as the bot was held
         self._nodded = False  # the sound that holds the bot has been understood as a backchannel
         self._unclear = False  # the sound has words, too unclear to interrupt
 
@@ -102,14 +90,15 @@ class TurnTaker:
         """The user's sound began."""
         self.speaking, self._ended_at, self._resume_at = True, None, None
         self._nodded = self._unclear = False
-        self._onset_db, self._overlaps = level_db, bot is not Bot.IDLE
+        self._overlaps = bot is not Bot.IDLE
+        self._echo.sound_began(level_db)
         policy = self.settings.barge_in
         if bot is Bot.IDLE or policy == "never":
             return WAIT
         if bot is Bot.HELD:
             self._resume_at = self._undecided_until(at)
-        if self._is_as_soft_as_echo:
-            return WAIT  # no louder than the bot's own echo: words will tell
+        if self._echo.is_as_soft:
+            return WAIT
         if policy == "on-vad":
             return Decision(Act.INTERRUPT, "sound")
         if policy == "hold-then-decide" and bot is not Bot.HELD:
@@ -130,7 +119,7 @@ class TurnTaker:
         self.speaking, self._ended_at = False, at
         if bot is Bot.HELD:
             self._resume_at = at + self.settings.resume_seconds
-            self._learn_short_sound(at)
+            self._echo.sound_ended(None if self._held_at is None else at - self._held_at)
             if self._nodded:
                 self._resume_at = None
                 return Decision(Act.RESUME, "backchannel")
@@ -151,12 +140,12 @@ class TurnTaker:
         if not words_of(text) and not (final and ends_turn):
             self._partial = "" if final else self._partial
             return WAIT
-        if (bot is not Bot.IDLE or self._overlaps) and self._may_be_echo(text, playing):
+        if (bot is not Bot.IDLE or self._overlaps) and self._echo.may_be(text, playing):
             return self._own_echo(bot, final=final)
         if bot is Bot.IDLE:
             self._collect(text, at, final=final, ends_turn=ends_turn)
             return WAIT
-        if not final and self._may_be_misheard_echo(text, playing):
+        if not final and self._echo.may_be_misheard(text, playing):
             return WAIT  # what follows will tell whose word it is
         if confidence < self.settings.interrupt_confidence and not has_stop_word(text):
             self._unclear = True
@@ -177,7 +166,7 @@ class TurnTaker:
     def interrupted(self) -> None:
         """The bot was stopped, by whomever: nothing is left to resume."""
         self._resume_at = self._held_at = None
-        self._short_sounds = 0
+        self._echo.interrupted()
 
     # While the bot is busy
 
@@ -211,32 +200,9 @@ class TurnTaker:
         self._nodded = bot is Bot.HELD
         return Decision(Act.IGNORE, "backchannel", text)
 
-    def _may_be_echo(self, text: str, playing: Sequence[str]) -> bool:
-        """Who speaks louder than the known echo is the user. While no echo is known, one word in
-        common is chance, unless its sound broke off as soon as the bot was held."""
-        if not is_echo(text, playing):
-            return False
-        if self._echo_db is None:
-            return len(words_of(text)) > 1 or self._short_sounds > 0
-        return self._is_as_soft_as_echo
-
-    def _may_be_misheard_echo(self, text: str, playing: Sequence[str]) -> bool:
-        """A lone word of the bot's own; or all but a stop, while the sound is no louder than the
-        known echo and nothing but the newest word is another: a recogniser's first guess at that is
-        often wrong."""
-        *before, newest = words_of(text)
-        if not before and is_echo(newest, playing):
-            return True
-        soft = self._is_as_soft_as_echo and bool(playing) and not has_stop_word(text)
-        return soft and (not before or is_echo(" ".join(before), playing))
-
-    @property
-    def _is_as_soft_as_echo(self) -> bool:
-        return self._echo_db is not None and self._onset_db <= self._echo_db + ECHO_MARGIN_DB
-
     def _own_echo(self, bot: Bot, *, final: bool) -> Decision:
         self._partial = ""
-        self._echo_db = max(self._onset_db, self._echo_db or self._onset_db)
+        self._echo.recognised()
         if bot is Bot.HELD:
             self._resume_at = None
             return Decision(Act.RESUME, "echo")
@@ -248,15 +214,6 @@ class TurnTaker:
         settings = self.settings
         longest = settings.interrupt_voiced_seconds + settings.vad_end_seconds
         return at + longest + settings.resume_seconds
-
-    def _learn_short_sound(self, at: float) -> None:
-        """A sound that stops as soon as the bot is held, twice running, is the bot's own."""
-        if self._held_at is None or at - self._held_at > ECHO_ENDS_SECONDS:
-            self._short_sounds = 0
-            return
-        self._short_sounds += 1
-        if self._short_sounds >= 2:
-            self._echo_db = max(self._onset_db, self._echo_db or self._onset_db)
 
     # Endpointing
 
@@ -305,8 +262,7 @@ class TurnTaker:
 
     def _commit(self, reason: str) -> Decision:
         text = self.text
-        if self._echo_db is not None:
-            self._echo_db -= ECHO_FADES_DB
+        self._echo.turn_over()
         self._finals.clear()
         self._partial = ""
         self._ended_at = None
