@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH
+from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
 from bench.emulators.hearing import Hearing, Message, Options
 from bench.emulators.serving import LOOPBACK
 from bench.emulators.trouble import Trouble
@@ -88,9 +88,9 @@ class DeepgramEmulator:
         query = dict(parse_qsl(urlsplit(connection.request.path).query))
         self.sessions.append(query)
         hearing = Hearing(self.feed, Options.of(query), self.samples, self._interim, self._final)
-        partials = _Partials(connection, self._trouble)
+        results = _Results(connection, self._trouble)
         try:
-            while await self._next(connection, hearing, partials):
+            while await self._next(connection, hearing, results):
                 pass
         except TimeoutError:
             await connection.close(INTERNAL_ERROR, "NET-0001")
@@ -98,7 +98,7 @@ class DeepgramEmulator:
             self.gone.append(clock.now())
 
     async def _next(
-        self, connection: ServerConnection, hearing: Hearing, partials: _Partials
+        self, connection: ServerConnection, hearing: Hearing, results: _Results
     ) -> bool:
         """Take one frame; False when the client is done."""
         async with clock.deadline(PATIENCE_SECONDS):
@@ -107,20 +107,20 @@ class DeepgramEmulator:
             samples = len(frame) // SAMPLE_WIDTH
             self.samples += samples
             for message in hearing.take(samples):
-                await partials.tell(message)
+                await results.tell(message)
             return True
         kind = str(json.loads(frame)["type"])
         self.controls.append(kind)
         if kind in ("Finalize", "CloseStream"):
             for message in hearing.finish(asked=kind == "Finalize"):
-                await partials.tell(message)
+                await results.tell(message)
         if kind == "CloseStream":
             await connection.send(json.dumps(_metadata(hearing)))
             await connection.close()
         return kind != "CloseStream"
 
 
-class _Partials:
+class _Results:
     """Tells a client what was heard, with the faults of its stage."""
 
     def __init__(self, connection: ServerConnection, trouble: Trouble) -> None:
@@ -185,6 +185,6 @@ def _metadata(hearing: Hearing) -> dict[str, Any]:
         "request_id": "emulated",
         "sha256": "0" * 64,
         "created": "1970-01-01T00:00:00Z",
-        "duration": round(hearing.samples / 16_000, 4),
+        "duration": round(hearing.samples / SAMPLE_RATE, 4),
         "channels": 1,
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import clock
 from bench.emulators.serving import LOOPBACK, Answer, Request, serving
-from bench.emulators.trouble import Trouble
+from bench.emulators.trouble import Trouble, refuse, suffer
 from bench.simulation import tone
 from bench.simulation.faults import Fault
 
@@ -21,6 +21,7 @@ KEY = "an-elevenlabs-key-for-emulators"
 RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 USUAL_FORMAT = "mp3_44100_128"
 _PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-timestamps)?")
+_MALFORMED = b'{"audio_base64": "AAAA", "alignm\n'
 _SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 
 
@@ -94,7 +95,7 @@ class ElevenLabsEmulator:
             message = "this emulator has pcm_8000 to pcm_48000"
             answer.whole(403, _error("output_format_not_allowed", message))
         elif (fault := self._trouble.begins()) is not None:
-            await _refuse(fault, answer)
+            await refuse(fault, answer, _REFUSALS)
         else:
             await self._stream(answer, text, int(rate), timed=bool(asked["timed"]))
 
@@ -110,7 +111,7 @@ class ElevenLabsEmulator:
         for piece in pieces:
             seconds = len(piece.pcm) / (2 * rate)
             fault = self._trouble.breaks(before + at, before + at + seconds)
-            if fault is not None and await _break(fault, answer):
+            if fault is not None and await suffer(fault, answer, _MALFORMED):
                 return
             await clock.sleep(delay * (self._factor() * seconds if at else self._first()))
             shift = at if self._restarts else 0.0
@@ -172,30 +173,11 @@ def _line(piece: Piece, shift: float) -> bytes:
     return json.dumps(about).encode() + b"\n"
 
 
-async def _refuse(fault: Fault, answer: Answer) -> None:
-    match fault.kind:
-        case "http_429":
-            error = _error("too_many_concurrent_requests", "Too many requests at a time")
-            answer.whole(429, error, {"retry-after": f"{fault.retry_after_seconds:g}"})
-        case "http_503":
-            answer.whole(503, _error("service_unavailable", "Try again later"))
-        case _:  # accepts, and is never heard of again
-            await asyncio.Event().wait()
-
-
-async def _break(fault: Fault, answer: Answer) -> bool:
-    """Suffer it; whether the answer is over."""
-    match fault.kind:
-        case "stall":
-            await clock.sleep(fault.for_seconds)
-            return False
-        case "malformed":
-            answer.write(b'{"audio_base64": "AAAA", "alignm\n')
-            answer.end()
-        case _:
-            answer.abort()
-    return True
-
-
 def _error(status: str, message: str) -> dict[str, Any]:
     return {"detail": {"status": status, "message": message}}
+
+
+_REFUSALS = {
+    429: _error("too_many_concurrent_requests", "Too many requests at a time"),
+    503: _error("service_unavailable", "Try again later"),
+}

@@ -11,13 +11,14 @@ from typing import Any
 
 from bench import clock
 from bench.emulators.serving import LOOPBACK, Answer, Request, serving
-from bench.emulators.trouble import Trouble
+from bench.emulators.trouble import Trouble, refuse, suffer
 from bench.simulation.context import Reply
 from bench.simulation.faults import Fault
 
 KEY = "an-openai-key-for-emulators"
 _TOKEN = re.compile(r"\s*\S+")
 _EVENTS = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
+_MALFORMED = b'data: {"id": "chatcmpl-0", "choices": [{"del\n\n'
 
 
 class OpenAIEmulator:
@@ -74,7 +75,7 @@ class OpenAIEmulator:
             return
         self.requests.append(body)
         if (fault := self._trouble.begins()) is not None:
-            await _refuse(fault, answer)
+            await refuse(fault, answer, _REFUSALS)
             return
         text = self._reply(messages)
         usage = _usage(messages, text)
@@ -101,7 +102,7 @@ class OpenAIEmulator:
         factor = slow.factor if slow is not None else 1.0
         for number, token in enumerate(_TOKEN.findall(text)):
             fault = self._trouble.breaks(number, number + 1)
-            if fault is not None and await _break(fault, answer):
+            if fault is not None and await suffer(fault, answer, _MALFORMED):
                 return
             await clock.sleep(factor * (self._every() if number else self._first()))
             answer.write(self._chunk(model, {"content": token}))
@@ -127,31 +128,6 @@ class OpenAIEmulator:
         return {**about, "choices": [choice], "usage": usage}
 
 
-async def _refuse(fault: Fault, answer: Answer) -> None:
-    match fault.kind:
-        case "http_429":
-            error = _error("Rate limit reached for requests", "rate_limit_exceeded")
-            answer.whole(429, error, {"retry-after": f"{fault.retry_after_seconds:g}"})
-        case "http_503":
-            answer.whole(503, _error("The server is overloaded", "overloaded"))
-        case _:  # accepts, and is never heard of again
-            await asyncio.Event().wait()
-
-
-async def _break(fault: Fault, answer: Answer) -> bool:
-    """Suffer it; whether the answer is over."""
-    match fault.kind:
-        case "stall":
-            await clock.sleep(fault.for_seconds)
-            return False
-        case "malformed":
-            answer.write(b'data: {"id": "chatcmpl-0", "choices": [{"del\n\n')
-            answer.end()
-        case _:
-            answer.abort()
-    return True
-
-
 def _event(content: object) -> bytes:
     return f"data: {json.dumps(content)}\n\n".encode()
 
@@ -159,6 +135,12 @@ def _event(content: object) -> bytes:
 def _error(message: str, code: str | None) -> dict[str, Any]:
     kind = "invalid_request_error"
     return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+
+
+_REFUSALS = {
+    429: _error("Rate limit reached for requests", "rate_limit_exceeded"),
+    503: _error("The server is overloaded", "overloaded"),
+}
 
 
 def _usage(messages: Sequence[dict[str, Any]], text: str) -> dict[str, int]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 
+from bench import clock
+from bench.emulators.serving import Answer
 from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
 
 
 class Trouble:
     """The faults of one service.
 
-    `turn` and `step` say what is being served; unless given, the n-th request is turn n.
+    `turn` says what is being served; unless given, the n-th request is turn n.
     """
 
     def __init__(
@@ -18,10 +21,9 @@ class Trouble:
         faults: Iterable[Fault],
         at: str,
         turn: Callable[[], int] | None = None,
-        step: Callable[[], str] | None = None,
     ) -> None:
         self._watch = FaultWatch(faults, at)
-        self._turn, self._step = turn, step
+        self._turn = turn
         self.requests = 0
 
     @property
@@ -42,8 +44,34 @@ class Trouble:
         self, kinds: Iterable[str], begin: float = 0.0, end: float = float("inf")
     ) -> Fault | None:
         """The next fault of these kinds that is due; it counts as having happened."""
-        step = "" if self._step is None else self._step()
-        fault = self._watch.find(kinds, turn=self.turn, step=step, begin=begin, end=end)
+        fault = self._watch.find(kinds, turn=self.turn, step="", begin=begin, end=end)
         if fault is not None:
             self._watch.fired(fault)
         return fault
+
+
+async def refuse(fault: Fault, answer: Answer, errors: Mapping[int, object]) -> None:
+    """Turn a request down; `errors` are the vendor's bodies by status."""
+    if fault.kind == "connect_timeout":  # accepts, and is never heard of again
+        await asyncio.Event().wait()
+    if fault.kind == "http_429":
+        answer.whole(429, errors[429], {"retry-after": f"{fault.retry_after_seconds:g}"})
+    else:
+        answer.whole(503, errors[503])
+
+
+async def suffer(fault: Fault, answer: Answer, malformed: bytes) -> bool:
+    """Stall, spoil or break off an answer under way; whether it is over.
+
+    `malformed` is a piece that the vendor's protocol does not allow.
+    """
+    match fault.kind:
+        case "stall":
+            await clock.sleep(fault.for_seconds)
+            return False
+        case "malformed":
+            answer.write(malformed)
+            answer.end()
+        case _:
+            answer.abort()
+    return True
