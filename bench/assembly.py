@@ -50,6 +50,7 @@ OWNERS_ONLY = frozenset(
         "lead_seconds",
         "measure_joins",
         "stall_seconds",
+        "tool_seconds",
     }
 )
 VOICE = frozenset({"voiceProvider", "voice", "words_per_minute", "speed", "pitch"})

@@ -138,10 +138,11 @@ class ToolCalled(Fact):
 
 @dataclass(frozen=True, slots=True)
 class ToolReturned(Fact):
-    """A tool gave its result."""
+    """A tool gave its result, or an account of why it has none (`failed`)."""
 
     name: str
     result: str = ""
+    failed: bool = False
 
 
 # The synthesizer

@@ -87,7 +87,8 @@ class DeepgramEmulator:
         assert connection.request is not None
         query = dict(parse_qsl(urlsplit(connection.request.path).query))
         self.sessions.append(query)
-        hearing = Hearing(self.feed, Options.of(query), self.samples, self._interim, self._final)
+        base = self.samples if self.feed.begins is None else self.feed.begins()
+        hearing = Hearing(self.feed, Options.of(query), base, self._interim, self._final)
         results = _Results(connection, self._trouble)
         try:
             while await self._next(connection, hearing, results):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,14 @@ from bench import clock
 from bench.engine.patience import Patience
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseMessage
+from bench.engine.tools import CALLED_OFF, ToolCall, ToolResult, Tools
 from bench.engine.transcriber import Transcription
 from bench.engine.transcript import Message, Transcript
 from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
-from bench.errors import Stalled
-from bench.events import AgentFinished, AgentRequested, FirstToken
+from bench.errors import BrokenStream, Stalled
+from bench.events import AgentFinished, AgentRequested, FirstToken, ToolCalled, ToolReturned
+
+MOST_ROUNDS = 8  # of tools, for one answer
 
 
 @dataclass(slots=True)
@@ -24,13 +28,17 @@ class GeneratedResponse:
     """A piece of the answer, or the whole of it.
 
     `message.text` is taken as it comes, spaces and all. `ends_call` hangs up once it has been
-    heard; `usage` is the provider's own account (token counts by name).
+    heard; `usage` is the provider's own account (token counts by name), the newest counts.
+    `tool_calls` asks for tools of the agent's: when the generator is done they are called, their
+    results stand in `tools` of the user's message, and the answer goes on with another
+    `generate_response`.
     """
 
     message: BaseMessage
     is_interruptible: bool = True
     ends_call: bool = False
     usage: Mapping[str, int] | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class TranscriptionAgentInput(InterruptibleEvent[Transcription]):
@@ -114,6 +122,7 @@ class BaseAgent(InterruptibleWorker):
         self.agent_config = agent_config
         self.transcript = Transcript()
         self.settings = ConversationSettings()
+        self.tools = Tools()
         self.speaking: Message | None = None  # the bot's message that plays, or played last
         self.settled: Callable[[], Awaitable[None]] | None = None  # history is true again after it
         self.on_answer: Callable[[AgentResponse], None] | None = None
@@ -168,20 +177,50 @@ class BaseAgent(InterruptibleWorker):
                 self._current = None
 
     async def _answer(self, item: TranscriptionAgentInput, answer: _Answer) -> None:
-        said = item.transcription
         self.record(AgentRequested(self.provider or self.name, self.model, turn=item.turn))
-        stall_seconds = self.settings.stall_seconds
+        for _ in range(MOST_ROUNDS):
+            calls = await self._generate(item, answer)
+            if not calls:
+                await answer.close()
+                return
+            await self._use(calls, item)
+            answer.next_round()
+        raise BrokenStream(self.provider or self.name, f"{MOST_ROUNDS} rounds of tools, no answer")
+
+    async def _generate(self, item: TranscriptionAgentInput, answer: _Answer) -> list[ToolCall]:
+        """One round: the text goes on its way; the tools that the agent wants come back."""
+        said, stall_seconds = item.transcription, self.settings.stall_seconds
+        calls = list[ToolCall]()
         responses = self.generate_response(said.message, said.is_interrupt, item.conversation_id)
         async with (
             contextlib.aclosing(responses),
             Patience(self.settings.first_result_seconds) as patience,
         ):
             async for response in responses:
+                calls += response.tool_calls
                 if self.output_queue.full():
                     patience.suspend()  # the slow ones are downstream
                 await answer.add(response)
                 patience.extend(stall_seconds)
-        await answer.close()
+        return calls
+
+    async def _use(self, calls: Sequence[ToolCall], item: TranscriptionAgentInput) -> None:
+        """Call tools, side by side; their results enter the history, in the order of the calls."""
+        for call in calls:
+            self.record(ToolCalled(call.name, call.arguments, turn=item.turn))
+        results = [ToolResult(call, CALLED_OFF, failed=True) for call in calls]
+
+        async def use(place: int, call: ToolCall) -> None:
+            results[place] = await self.tools.run(call, self.settings.tool_seconds)
+
+        try:
+            await asyncio.gather(*(use(place, call) for place, call in enumerate(calls)))
+        finally:
+            for result in results:
+                fact = ToolReturned(result.call.name, result.text, result.failed, turn=item.turn)
+                self.record(fact)
+            if item.message is not None:
+                item.message.tools += results
 
 
 class _Answer:
@@ -191,16 +230,18 @@ class _Answer:
         self._agent, self._item = agent, item
         self._first: AgentResponse | None = None
         self._pieces = 0
-        self._usage: dict[str, int] = {}
+        self._usage: dict[str, int] = {}  # of this round
+        self._used = Counter[str]()  # in the rounds before it
         self._ends_call = item.ends_call
 
     async def add(self, response: GeneratedResponse) -> None:
+        self._usage |= response.usage or {}
+        if self._first is None and not response.message.text and response.tool_calls:
+            return  # nothing is said yet
         if self._first is None:  # the first piece stands for the whole answer
             self._item.is_interruptible = response.is_interruptible
         if response.message.text:
             self._pieces += 1
-        if response.usage:
-            self._usage.update(response.usage)
         if response.ends_call:
             self._ends_call = True
         piece, queue = self._piece(response), self._agent.output_queue
@@ -209,11 +250,17 @@ class _Answer:
         else:
             queue.put_nowait(piece)
 
+    def next_round(self) -> None:
+        """The agent begins anew: what it counts, it counts from 0."""
+        self._used.update(self._usage)
+        self._usage = {}
+
     async def close(self, *, failed: bool = False) -> None:
         if not failed:
             agent = self._agent
+            self.next_round()
             fact = AgentFinished(
-                agent.provider or agent.name, self._pieces, self._usage, turn=self._item.turn
+                agent.provider or agent.name, self._pieces, dict(self._used), turn=self._item.turn
             )
             agent.record(fact)
         end = GeneratedResponse(BaseMessage(""), ends_call=self._ends_call)

@@ -48,6 +48,7 @@ class ConversationSettings:
 
     first_result_seconds: float = 8.0
     stall_seconds: float = 3.0
+    tool_seconds: float = 8.0  # for one call of a tool
 
     measure_joins: bool = False  # level and pitch steps where synthesis calls meet
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
+from bench.engine.intake import Intake
 from bench.engine.worker import QUEUE_SIZE, BaseWorker, Ending
 from bench.errors import Rejected
 from bench.events import AudioDropped, Word
@@ -40,10 +41,11 @@ class Transcription:
 class BaseTranscriber(BaseWorker):
     """Turns a stream of PCM chunks (`input_queue`) into `Transcription`s (`output_queue`).
 
-    Write `_run_loop`: a sender that drains `input_queue` to a service and a receiver that puts
-    `Transcription`s, side by side. It runs again, after a growing wait, when it raises anything but
-    `Rejected`. Muting replaces the microphone by silence of the same length, so a provider's clock
-    goes on.
+    Write `_run_loop`: a sender that sends what `take` gives to a service and a receiver that hands
+    `Transcription`s to `tell`, side by side; `placed` turns a place in the stream into one in the
+    microphone's audio. It runs again, after a growing wait, when it raises anything but `Rejected`;
+    `take` then begins with the audio whose words were not final. Muting replaces the microphone by
+    silence of the same length, so a provider's clock goes on.
     """
 
     provider = ""
@@ -53,6 +55,7 @@ class BaseTranscriber(BaseWorker):
         super().__init__(asyncio.Queue(AUDIO_QUEUE_SIZE), asyncio.Queue(QUEUE_SIZE))
         self.transcriber_config = transcriber_config
         self.is_muted = False
+        self.intake = Intake(self.input_queue)
         self._dropped = 0  # samples not yet told to the trace
 
     def send_audio(self, chunk: bytes) -> None:
@@ -87,10 +90,26 @@ class BaseTranscriber(BaseWorker):
             self._tell_dropped()
         return super().terminate()
 
+    async def take(self) -> bytes:
+        """The next chunk of audio, for a sender."""
+        return await self.intake.take()
+
     async def audio(self) -> AsyncIterator[bytes]:
         """The chunks as they come, for a sender to drain."""
         while True:
-            yield await self.input_queue.get()
+            yield await self.take()
+
+    def placed(self, sample: int) -> int:
+        """The sample of the microphone's audio that is `sample` of the stream being sent."""
+        return self.intake.placed(sample)
+
+    async def tell(self, said: Transcription) -> None:
+        """Put what was said on `output_queue`; final words are not heard again after a restart."""
+        if said.is_final:
+            self.intake.settled(said.words[-1].end_sample if said.words else None)
+        elif said.message:
+            self.intake.pending()
+        await self.output_queue.put(said)
 
     async def process(self, item: bytes) -> None:
         """Transcribers that work chunk by chunk write this instead of `_run_loop`."""
@@ -109,6 +128,7 @@ class BaseTranscriber(BaseWorker):
         failures = 0
         while True:
             began_at = clock.now()
+            self.intake.rewind()
             try:
                 await self._run_loop()
             except Exception as error:  # deafness is not the end of the conversation
@@ -124,6 +144,7 @@ class BaseTranscriber(BaseWorker):
 
     def _drop(self, chunk: bytes) -> None:
         self._dropped += len(chunk) // SAMPLE_WIDTH
+        self.intake.dropped(len(chunk) // SAMPLE_WIDTH)
         if self._dropped >= self.sampling_rate:  # one fact a second, however long it lasts
             self._tell_dropped()
 

@@ -6,6 +6,8 @@ import enum
 import itertools
 from collections.abc import Callable
 
+from bench.engine.tools import ToolResult
+
 
 class Sender(enum.StrEnum):
     """Who said it."""
@@ -19,7 +21,8 @@ class Message:
 
     `text` of a bot's message is what was heard of it at the time of asking: it grows while it plays
     and is final afterwards. `intended` is all that was to be said. `interrupted` marks a message
-    cut short.
+    cut short. `tools` are the tools that were called to answer a user's message, with their
+    results.
     """
 
     _ids = itertools.count(1)
@@ -30,6 +33,7 @@ class Message:
         self.intended = text if intended is None else intended
         self.interrupted = False
         self.estimated = False
+        self.tools: list[ToolResult] = []
         self._text = text
         self._live: Callable[[], str] | None = None
 

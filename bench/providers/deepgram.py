@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import itertools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
 from websockets.exceptions import ConnectionClosed
 
 from bench import clock
-from bench.audio import SAMPLE_RATE, samples_in
+from bench.audio import SAMPLE_RATE
 from bench.config import Secret
 from bench.engine.patience import Patience
 from bench.engine.transcriber import BaseTranscriber, Transcription
@@ -54,15 +54,13 @@ class DeepgramTranscriber(BaseTranscriber):
         self.language = config.get("language") or LANGUAGE
         self._url = (config.get("deepgram_url") or URL).rstrip("/")
         self._key = key_of(config, "DEEPGRAM_API_KEY", self.provider)
-        self._passed = 0  # samples of the microphone that were sent or dropped
-        self._offset = 0  # of them before this connection
         self._ids = itertools.count(1)
         self._id = f"u{next(self._ids)}"
         self._told = ""  # the newest partial of this utterance
         self._waiting = False  # for an answer to audio
 
     async def _run_loop(self) -> None:
-        self._offset, self._waiting, began_at = self._passed, False, clock.now()
+        self._waiting, began_at = False, clock.now()
         try:
             async with self._listening() as connection, Patience(FIRST_RESULT_SECONDS) as patience:
                 await connection.send_keep_alive()  # the first thing sent opens the socket
@@ -92,23 +90,18 @@ class DeepgramTranscriber(BaseTranscriber):
             endpointing=ENDPOINTING_MILLISECONDS,
         )
 
-    def _drop(self, chunk: bytes) -> None:
-        self._passed += samples_in(chunk)
-        super()._drop(chunk)
-
     async def _send(self, connection: AsyncV1SocketClient, patience: Patience) -> None:
         with contextlib.suppress(ConnectionClosed):  # the receiver tells of it
             while True:
                 try:
                     async with clock.deadline(KEEP_ALIVE_SECONDS):
-                        chunk = await self.input_queue.get()
+                        chunk = await self.take()
                 except TimeoutError:
                     self._waiting = False  # nobody owes an answer to silence
                     patience.suspend()
                     await connection.send_keep_alive()
                     continue
                 if chunk:  # an empty frame would end the stream
-                    self._passed += samples_in(chunk)
                     self._waits(patience)
                     await connection.send_media(chunk)
 
@@ -138,7 +131,7 @@ class DeepgramTranscriber(BaseTranscriber):
 
     async def _results(self, message: Any) -> None:
         try:
-            said = _read(message, self._id, self._offset)
+            said = _read(message, self._id, self.placed)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"not a result: {type(error).__name__}"
             raise BrokenStream(self.provider, reason) from None
@@ -148,7 +141,7 @@ class DeepgramTranscriber(BaseTranscriber):
             return
         if said.is_final:
             self._id = f"u{next(self._ids)}"
-        await self.output_queue.put(said)
+        await self.tell(said)
 
 
 def _client(url: str, key: Secret) -> AsyncV1Client:
@@ -162,9 +155,10 @@ def _client(url: str, key: Secret) -> AsyncV1Client:
     return client.listen.v1
 
 
-def _read(message: ListenV1Results, utterance_id: str, offset: int) -> Transcription:
-    """A result, its words placed in the microphone's audio: `offset` samples of that came before
-    the connection.
+def _read(
+    message: ListenV1Results, utterance_id: str, placed: Callable[[int], int]
+) -> Transcription:
+    """A result, its words placed in the microphone's audio.
 
     Raises:
         AttributeError, LookupError, TypeError, ValueError: it has another shape.
@@ -173,8 +167,8 @@ def _read(message: ListenV1Results, utterance_id: str, offset: int) -> Transcrip
     words = tuple(
         Word(
             word.punctuated_word or word.word,
-            offset + round(word.start * SAMPLE_RATE),
-            offset + round(word.end * SAMPLE_RATE),
+            placed(round(word.start * SAMPLE_RATE)),
+            placed(round(word.end * SAMPLE_RATE)),
             float(word.confidence),
         )
         for word in best.words

@@ -76,6 +76,7 @@ async def play(
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
         simulation.turn = lambda: conversation.turn
+        simulation.feed.begins = lambda: conversation.transcriber.intake.begins
         user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)
         started = clock.wall()
         trace.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bench.events import Word
@@ -30,9 +30,15 @@ class Said:
 @dataclass(slots=True)
 class TruthFeed:
     """Written by the scripted user when a step begins, read by a simulated transcriber, which must
-    not use a word before the microphone's stream has reached its last sample."""
+    not use a word before the microphone's stream has reached its last sample.
+
+    `begins`, set by who runs the script, tells at which sample of the microphone a new stream to a
+    service begins: a client may send again what it sent on one that broke. Without it a stream
+    begins where the last one ended.
+    """
 
     said: list[Said] = field(default_factory=list[Said])
+    begins: Callable[[], int] | None = None
 
     def say(
         self, step: str, words: Sequence[Word], role: str = "turn", *, own: bool = True

@@ -49,6 +49,7 @@ async def served(
     """An emulator and a transcriber; afterwards nothing is left of either."""
     async with nothing_left(), DeepgramEmulator(feed(), **emulator).serving() as server:
         listener = listener_at(server.url, key, **(config or {}))
+        server.feed.begins = lambda: listener.intake.begins
         listener.start()
         try:
             yield server, listener
