@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 
 import httpx
-import numpy as np
-import soxr
 from elevenlabs import StreamingAudioChunkWithTimestampsResponse
 from elevenlabs.client import AsyncElevenLabs
 from elevenlabs.core.api_error import ApiError
@@ -32,6 +30,7 @@ from bench.providers.connections import (
     refused,
     tls,
 )
+from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
 
 MODEL = "eleven_flash_v2_5"
@@ -71,36 +70,22 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         if self._http is not None:
             await self._http.aclose()
 
-    async def _chunks(
-        self, spoken: SpokenCharacters, size: int
+    def _chunks(
+        self, spoken: SpokenCharacters, chunk_size: int
     ) -> AsyncGenerator[ChunkResult, None]:
         rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
-        convert = _converter(rate, self.sampling_rate)
-        rest = bytearray()
-        async with contextlib.aclosing(self._audio(spoken, rate)) as pieces:
-            async for pcm in pieces:
-                rest += convert(pcm, False)
-                while len(rest) > size:
-                    yield ChunkResult(bytes(rest[:size]), False)
-                    del rest[:size]
-        rest += convert(b"", True)
-        while len(rest) > size:
-            yield ChunkResult(bytes(rest[:size]), False)
-            del rest[:size]
-        yield ChunkResult(bytes(rest), True)
+        return pieces(self._audio(spoken, rate), rate, self.sampling_rate, chunk_size)
 
     async def _audio(self, spoken: SpokenCharacters, rate: int) -> AsyncGenerator[bytes, None]:
-        """The PCM as it comes, whole samples of it."""
-        odd, begun = b"", False
+        """The PCM as it comes."""
+        begun = False
         try:
             async with contextlib.aclosing(self._request(spoken.text, rate)) as items:
                 async for item in items:
                     begun = True
-                    pcm = odd + self._read(item, spoken)
-                    whole = len(pcm) & ~1
-                    odd = pcm[whole:]
-                    spoken.seconds += whole / (SAMPLE_WIDTH * rate)
-                    yield pcm[:whole]
+                    pcm = self._read(item, spoken)
+                    spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                    yield pcm
         except (ApiError, httpx.HTTPError) as error:
             raise self._translated(error, begun=begun) from None
         spoken.finish()
@@ -168,15 +153,3 @@ def _said(body: object) -> str:
     if isinstance(detail, dict):
         return ": ".join(str(detail[name]) for name in ("status", "message") if name in detail)
     return str(detail)
-
-
-def _converter(rate: int, wanted: int) -> Callable[[bytes, bool], bytes]:
-    """From one rate (Hz) to another, piece by piece: (PCM, whether it is the last) to PCM."""
-    if rate == wanted:
-        return lambda pcm, last: pcm
-    stream = soxr.ResampleStream(rate, wanted, 1, dtype="int16")
-
-    def convert(pcm: bytes, last: bool) -> bytes:
-        return stream.resample_chunk(np.frombuffer(pcm, "<i2"), last).astype("<i2").tobytes()
-
-    return convert
