@@ -18,14 +18,7 @@ from typing import Any, cast
 
 from bench import config
 from bench.audio import frames
-from bench.config import (
-    ALIASES,
-    Config,
-    ProviderSettings,
-    ServiceSettings,
-    converted,
-    types_of,
-)
+from bench.config import Config, converted, types_of
 from bench.engine.conversation import StreamingConversation
 from bench.engine.output import OutputDevice
 from bench.engine.settings import ConversationSettings
@@ -34,6 +27,7 @@ from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
 from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler
+from bench.settings import ALIASES, ProviderSettings, ServiceSettings
 from bench.speech.silero import SileroStream
 from bench.speech.sphinx import build_vocabulary
 from bench.trace import Trace

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 import bench
 from bench import assembly, clock, config
 from bench.audio import SAMPLE_RATE, frames
-from bench.config import Secret
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import TalkbenchError
@@ -31,6 +30,7 @@ from bench.providers.handler import (
     installed,
     provider_states,
 )
+from bench.settings import ALIASES, Secret
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NEEDED = ("espeakng_loader", "fastapi", "gradio", "onnxruntime", "pocketsphinx", "soxr", "uvicorn")
@@ -97,7 +97,7 @@ def _app_parser(commands: Any) -> None:
     app.add_argument(
         "--ticket", action="store_true", help="print a session and its token, for a program"
     )
-    for short, setting in config.ALIASES.items():
+    for short, setting in ALIASES.items():
         app.add_argument(f"--{short}", f"--{setting}", dest=setting, metavar="NAME", help=setting)
     app.set_defaults(run=_app)
 
@@ -145,7 +145,7 @@ def _chosen(asked: argparse.Namespace, settings: assembly.Settings) -> assembly.
     app = {name: given[name] for name in ("host", "port") if name in given}
     if asked.token:
         app["token"] = Secret(asked.token)
-    providers = {name: given[name] for name in config.ALIASES.values() if name in given}
+    providers = {name: given[name] for name in ALIASES.values() if name in given}
     chosen = dataclasses.replace(settings.providers, **providers)
     return dataclasses.replace(_with(settings, **app), providers=chosen)
 

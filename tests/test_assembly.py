@@ -6,10 +6,10 @@ import pytest
 
 from bench import assembly
 from bench.assembly import OWNERS_ONLY, Settings, may_ask_for, read_request
-from bench.config import AppSettings, ProviderSettings
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.handler import VoiceHandler
+from bench.settings import AppSettings, ProviderSettings
 
 pytestmark = pytest.mark.unit
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bench import config
-from bench.config import AppSettings, ProviderSettings, Secret
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
+from bench.settings import AppSettings, ProviderSettings, Secret
 
 pytestmark = pytest.mark.unit
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from bench.assembly import OWNERS_ONLY
-from bench.config import KEY_VARIABLES, AppSettings, ProviderSettings, ServiceSettings
 from bench.engine.settings import ConversationSettings
+from bench.settings import KEY_VARIABLES, AppSettings, ProviderSettings, ServiceSettings
 
 pytestmark = pytest.mark.unit
 

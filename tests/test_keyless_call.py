@@ -7,12 +7,12 @@ import pytest
 from bench import assembly, clock
 from bench.assembly import Settings
 from bench.audio import frames
-from bench.config import AppSettings, ProviderSettings
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcript import Sender
 from bench.events import PlaybackFinished, SynthesisRequested, UserStartedSpeaking
+from bench.settings import AppSettings, ProviderSettings
 from bench.simulation.loudspeaker import Loudspeaker
 
 pytestmark = pytest.mark.replay

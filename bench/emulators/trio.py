@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from bench.config import Secret
 from bench.emulators import deepgram, elevenlabs, openai
 from bench.emulators.deepgram import DeepgramEmulator
 from bench.emulators.elevenlabs import ElevenLabsEmulator
 from bench.emulators.openai import OpenAIEmulator
+from bench.settings import Secret
 from bench.simulation.context import Simulation
 from bench.simulation.profiles import LlmProfile, SttProfile, TtsProfile, profile
 

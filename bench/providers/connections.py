@@ -11,8 +11,8 @@ from typing import Any
 import certifi
 
 from bench import clock, config
-from bench.config import Secret
 from bench.errors import ConfigError, ConnectFailed, ProviderError, RateLimited, Rejected
+from bench.settings import Secret
 
 CONNECT_SECONDS = 2.0
 FIRST_RESULT_SECONDS = 8.0

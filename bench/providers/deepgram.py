@@ -13,7 +13,6 @@ from websockets.exceptions import ConnectionClosed
 
 from bench import clock
 from bench.audio import SAMPLE_RATE
-from bench.config import Secret
 from bench.engine.patience import Patience
 from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.engine.worker import Ending, spawn
@@ -21,6 +20,7 @@ from bench.errors import BrokenStream, Stalled
 from bench.events import Word
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of, quoted, tls
 from bench.providers.deepgram_socket import PROVIDER, DeepgramSocket
+from bench.settings import Secret
 
 with warnings.catch_warnings():  # the SDK imports names that websockets calls deprecated
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Mapping
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
-from bench.config import Secret
 from bench.errors import ConnectFailed
 from bench.providers.connections import CONNECT_SECONDS, HANG_UP_SECONDS, refused, tls
+from bench.settings import Secret
 
 PROVIDER = "deepgram"
 

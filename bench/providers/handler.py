@@ -24,7 +24,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from bench import config
-from bench.config import ALIASES, Secret
 from bench.engine.agent import BaseAgent
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.transcriber import BaseTranscriber
@@ -39,6 +38,7 @@ from bench.providers.known import (
     UnknownProvider,
     simulated,
 )
+from bench.settings import ALIASES, Secret
 from bench.simulation.profiles import PREFIX
 
 __all__ = [

@@ -121,7 +121,7 @@ PROVIDERS = (
         "Amazon Polly",
         "",
         "polly",
-        "aioboto3",
+        "aiobotocore",
         ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
     ),
     Provider(

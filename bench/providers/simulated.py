@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench import clock
-from bench.config import ALIASES
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, ProviderError, RateLimited
+from bench.settings import ALIASES
 from bench.simulation.context import Simulation
 from bench.simulation.faults import Fault
 

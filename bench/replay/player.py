@@ -10,7 +10,7 @@ import numpy as np
 
 from bench import assembly, clock, config
 from bench.audio import SAMPLE_RATE
-from bench.config import AppSettings, Config, ProviderSettings, Secret
+from bench.config import Config
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
@@ -21,6 +21,7 @@ from bench.replay.runs import Run
 from bench.replay.scenario import Scenario, Stack, Step
 from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser
+from bench.settings import AppSettings, ProviderSettings, Secret
 from bench.simulation.context import Simulation
 from bench.simulation.draws import Draws
 from bench.simulation.profiles import profile

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from bench.config import ALIASES
 from bench.errors import ConfigError
 from bench.providers import handler
 from bench.providers.handler import PROVIDERS
@@ -14,6 +13,7 @@ from bench.replay.document import Node, nearest
 from bench.replay.scenario import Stack, Voice
 from bench.replay.schema_setup import PROVIDER_KEYS
 from bench.replay.sections import Section, items, mapping, text, texts
+from bench.settings import ALIASES
 from bench.simulation import profiles as simulation
 from bench.simulation.context import Reply
 from bench.simulation.faults import KINDS, STAGES, Fault, check

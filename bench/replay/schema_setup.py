@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from bench import config
-from bench.config import ALIASES
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.replay.document import Node
 from bench.replay.scenario import Channel, Jitter, Loss, Noise, Playout, Setup, Voice
 from bench.replay.sections import Section, existing_file, text
+from bench.settings import ALIASES
 
 PROVIDER_KEYS = (*ALIASES, *ALIASES.values())
 KEYS = (

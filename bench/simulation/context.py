@@ -16,10 +16,16 @@ ANSWERS_KEPT = 8  # an older one is not being spoken any more
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A fixed answer: `say` is said to words that contain `match`, in any case; `*` is any."""
+    """A fixed answer: `say` is said to words that contain `match`, in any case; `*` is any.
+
+    With a `tool` the model first calls that, with `arguments` (JSON); `{result}` in `say` then
+    stands for what the tool gave.
+    """
 
     match: str
     say: str
+    tool: str = ""
+    arguments: str = "{}"
 
     def fits(self, words: str) -> bool:
         """Whether it answers these words."""

@@ -7,7 +7,7 @@ import pytest
 
 from bench import assembly, clock
 from bench.app import serve
-from bench.config import Secret
+from bench.settings import Secret
 
 pytestmark = pytest.mark.unit
 

@@ -16,11 +16,12 @@ from bench.app.serve import bind
 from bench.app.server import create_app
 from bench.app.session import SessionRequest
 from bench.assembly import read_request
-from bench.config import AppSettings, Config, ProviderSettings
+from bench.config import Config
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.providers.handler import provider_states
+from bench.settings import AppSettings, ProviderSettings
 from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
 from tests.browser.drive import PATIENCE_SECONDS
 

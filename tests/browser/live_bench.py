@@ -19,11 +19,12 @@ from bench import assembly, clock
 from bench.app import serve
 from bench.app.registry import SessionRegistry
 from bench.app.session import Session
-from bench.config import AppSettings, Config, ProviderSettings
+from bench.config import Config
 from bench.engine.output import Utterance
 from bench.engine.settings import ConversationSettings
 from bench.events import Fact, PlaybackFinished, PlaybackStarted, TurnCommitted, Word
 from bench.providers import embedded
+from bench.settings import AppSettings, ProviderSettings
 from tests.browser.drive import PATIENCE_SECONDS, Tab, tab
 
 RATE = 48_000  # of everything here: then what is sent and what sounds compare sample by sample

@@ -10,11 +10,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from bench import clock
-from bench.config import Secret
 from bench.emulators.deepgram import KEY, DeepgramEmulator
 from bench.engine.transcriber import Transcription
 from bench.events import ProviderFailed, Word
 from bench.providers.deepgram import DeepgramTranscriber
+from bench.settings import Secret
 from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace

@@ -10,11 +10,11 @@ from elevenlabs.client import AsyncElevenLabs
 
 from bench import clock
 from bench.audio import resample
-from bench.config import Secret
 from bench.emulators.elevenlabs import KEY, ElevenLabsEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
 from bench.providers.elevenlabs import ElevenLabsSynthesizer
+from bench.settings import Secret
 from bench.simulation import tone
 from bench.simulation.faults import Fault
 from tests.contracts.ends import nothing_left, refused_port

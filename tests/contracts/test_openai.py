@@ -10,13 +10,13 @@ import openai
 import pytest
 
 from bench import clock
-from bench.config import Secret
 from bench.emulators.openai import KEY, OpenAIEmulator
 from bench.engine.agent import GeneratedResponse, TranscriptionAgentInput
 from bench.engine.transcriber import Transcription
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
 from bench.events import AgentFinished, FirstToken, ProviderFailed
 from bench.providers.openai import OpenAIAgent
+from bench.settings import Secret
 from bench.simulation.context import Reply
 from bench.simulation.faults import Fault
 from bench.trace import Trace

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import ALIASES, KEY_VARIABLES, Secret
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import ConfigError
 from bench.providers.front_desk import TEMPLATES, FrontDeskAgent
@@ -18,6 +17,7 @@ from bench.providers.handler import (
     VoiceHandler,
     provider_states,
 )
+from bench.settings import ALIASES, KEY_VARIABLES, Secret
 from bench.simulation.context import Simulation
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from bench.config import KEY_VARIABLES
 from bench.errors import ConfigError
 from bench.events import (
     AgentFinished,
@@ -29,6 +28,7 @@ from bench.events import (
     WorkerFailed,
 )
 from bench.providers.handler import VoiceHandler
+from bench.settings import KEY_VARIABLES
 from bench.simulation.draws import Draws
 from bench.simulation.faults import KINDS_OF, Fault
 from bench.simulation.profiles import names, profile

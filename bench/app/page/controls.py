@@ -11,9 +11,9 @@ import gradio as gr
 from gradio.components import Component
 
 from bench.app.page.words import NEXT_CALL, NEXT_TURN, STATES
-from bench.config import RANGES, TRANSCRIBER_MODES
 from bench.engine.settings import ECHO_MODES, RESPONSE_MODES
 from bench.providers.handler import ROLES, ProviderState
+from bench.settings import RANGES, TRANSCRIBER_MODES
 from bench.speech.espeak import VOICES
 
 BARGE_IN = {

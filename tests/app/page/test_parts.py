@@ -13,11 +13,12 @@ from bench.app.page.latency import NOTHING, latency
 from bench.app.page.preview import spoken
 from bench.app.page.visits import Visits
 from bench.app.registry import SessionRegistry
-from bench.config import AppSettings, Config, ProviderSettings
+from bench.config import Config
 from bench.engine.settings import ConversationSettings
 from bench.engine.transcript import Transcript
 from bench.errors import ConfigError
 from bench.metrics.turns import Stages, Turn
+from bench.settings import AppSettings, ProviderSettings
 from bench.testing import ToneSynthesizer, create_test_conversation
 from bench.trace import Trace
 
