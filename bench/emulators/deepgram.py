@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,8 +13,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from bench import clock
-from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
-from bench.emulators.hearing import Hearing, Message, Options
+from bench.audio import samples_in
+from bench.emulators.deepgram_results import Listening, Message, Options
+from bench.emulators.hearing import EarsMaker, ears_of
 from bench.emulators.serving import LOOPBACK
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import FINALS, Fault
@@ -29,14 +29,14 @@ INTERNAL_ERROR = 1011
 class DeepgramEmulator:
     """A server of `/v1/listen`, which hears the words of `feed` in the audio it is sent.
 
-    `interim` and `final` draw how many seconds of audio later it knows them. `sessions` keeps the
-    query of each connection, `controls` the kinds of its text messages, `samples` what it was sent
-    in all, `gone` the instants at which clients left without a word.
+    `interim` and `final` draw how many seconds of audio later it knows a script's words. `sessions`
+    keeps the query of each connection, `controls` the kinds of its text messages, `samples` what it
+    was sent in all, `gone` the instants at which clients left without a word.
     """
 
     def __init__(
         self,
-        feed: TruthFeed,
+        feed: TruthFeed | EarsMaker,
         *,
         key: str = KEY,
         interim: Callable[[], float] = lambda: 0.15,
@@ -50,7 +50,7 @@ class DeepgramEmulator:
         self.samples = 0
         self.gone: list[float] = []
         self.url = ""
-        self._interim, self._final = interim, final
+        self._ears = ears_of(feed, interim, final)
         self._trouble = Trouble(faults, "stt", turn)
 
     @asynccontextmanager
@@ -87,11 +87,10 @@ class DeepgramEmulator:
         assert connection.request is not None
         query = dict(parse_qsl(urlsplit(connection.request.path).query))
         self.sessions.append(query)
-        base = self.samples if self.feed.begins is None else self.feed.begins()
-        hearing = Hearing(self.feed, Options.of(query), base, self._interim, self._final)
+        listening = Listening(Options.of(query), self._ears)
         results = _Results(connection, self._trouble)
         try:
-            while await self._next(connection, hearing, results):
+            while await self._next(connection, listening, results):
                 pass
         except TimeoutError:
             await connection.close(INTERNAL_ERROR, "NET-0001")
@@ -99,24 +98,23 @@ class DeepgramEmulator:
             self.gone.append(clock.now())
 
     async def _next(
-        self, connection: ServerConnection, hearing: Hearing, results: _Results
+        self, connection: ServerConnection, listening: Listening, results: _Results
     ) -> bool:
         """Take one frame; False when the client is done."""
         async with clock.deadline(PATIENCE_SECONDS):
             frame = await connection.recv()
         if isinstance(frame, bytes):
-            samples = len(frame) // SAMPLE_WIDTH
-            self.samples += samples
-            for message in hearing.take(samples):
+            self.samples += samples_in(frame)
+            for message in await listening.take(frame):
                 await results.tell(message)
             return True
         kind = str(json.loads(frame)["type"])
         self.controls.append(kind)
         if kind in ("Finalize", "CloseStream"):
-            for message in hearing.finish(asked=kind == "Finalize"):
+            for message in await listening.finish(asked=kind == "Finalize"):
                 await results.tell(message)
         if kind == "CloseStream":
-            await connection.send(json.dumps(_metadata(hearing)))
+            await connection.send(json.dumps(listening.metadata()))
             await connection.close()
         return kind != "CloseStream"
 
@@ -177,15 +175,3 @@ class _Results:
 
 def _refusal(code: str, message: str) -> str:
     return json.dumps({"err_code": code, "err_msg": message, "request_id": "emulated"})
-
-
-def _metadata(hearing: Hearing) -> dict[str, Any]:
-    return {
-        "type": "Metadata",
-        "transaction_key": "deprecated",
-        "request_id": "emulated",
-        "sha256": "0" * 64,
-        "created": "1970-01-01T00:00:00Z",
-        "duration": round(hearing.samples / SAMPLE_RATE, 4),
-        "channels": 1,
-    }
