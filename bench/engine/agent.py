@@ -4,118 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bench import clock
+from bench.engine.answers import (
+    AgentResponse,
+    Answer,
+    GeneratedResponse,
+    TranscriptionAgentInput,
+)
+from bench.engine.fallback import Attempts, name_of
 from bench.engine.patience import Patience
 from bench.engine.settings import ConversationSettings
-from bench.engine.synthesizer import BaseMessage
 from bench.engine.tools import CALLED_OFF, ToolCall, ToolResult, Tools
-from bench.engine.transcriber import Transcription
 from bench.engine.transcript import Message, Transcript
-from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
+from bench.engine.worker import InterruptibleWorker
 from bench.errors import BrokenStream, Stalled
-from bench.events import AgentFinished, AgentRequested, FirstToken, ToolCalled, ToolReturned
+from bench.events import AgentRequested, ToolCalled, ToolReturned
+
+__all__ = ["AgentResponse", "BaseAgent", "GeneratedResponse", "TranscriptionAgentInput"]
 
 MOST_ROUNDS = 8  # of tools, for one answer
-
-
-@dataclass(slots=True)
-class GeneratedResponse:
-    """A piece of the answer, or the whole of it.
-
-    `message.text` is taken as it comes, spaces and all. `ends_call` hangs up once it has been
-    heard; `usage` is the provider's own account (token counts by name), the newest counts.
-    `tool_calls` asks for tools of the agent's: when the generator is done they are called, their
-    results stand in `tools` of the user's message, and the answer goes on with another
-    `generate_response`.
-    """
-
-    message: BaseMessage
-    is_interruptible: bool = True
-    ends_call: bool = False
-    usage: Mapping[str, int] | None = None
-    tool_calls: tuple[ToolCall, ...] = ()
-
-
-class TranscriptionAgentInput(InterruptibleEvent[Transcription]):
-    """A user's turn for the agent; `message` is its place in the transcript, once it has one."""
-
-    def __init__(
-        self,
-        transcription: Transcription,
-        conversation_id: str = "",
-        *,
-        turn: int = 0,
-        message: Message | None = None,
-        ends_call: bool = False,
-    ) -> None:
-        super().__init__(transcription)
-        self.conversation_id = conversation_id
-        self.turn = turn
-        self.message = message
-        self.ends_call = ends_call
-
-    @property
-    def transcription(self) -> Transcription:
-        """What the user said."""
-        return self.payload
-
-
-class AgentResponse(InterruptibleEvent[GeneratedResponse]):
-    """A piece of an answer on its way to the synthesizer.
-
-    The first piece stands for the whole answer: later ones share its fate. `is_last` closes the
-    answer; `failed` says that it closes because the agent failed; `is_apology` that it tells of
-    such a failure. `asked` is the user's turn that the agent answers, None when nobody asked.
-    """
-
-    def __init__(
-        self,
-        payload: GeneratedResponse,
-        *,
-        turn: int = 0,
-        asked: TranscriptionAgentInput | None = None,
-        first: AgentResponse | None = None,
-        is_last: bool = False,
-        failed: bool = False,
-        is_apology: bool = False,
-    ) -> None:
-        super().__init__(payload, payload.is_interruptible)
-        self.turn = turn
-        self.asked = asked
-        self._first = first
-        self.is_last = is_last
-        self.failed = failed
-        self.is_apology = is_apology
-
-    @property
-    def first(self) -> AgentResponse:
-        """The piece that stands for the whole answer."""
-        return self._first or self
-
-    @property
-    def message(self) -> BaseMessage:
-        """The text of this piece."""
-        return self.payload.message
-
-    def is_interrupted(self) -> bool:
-        """Whether the answer was called off."""
-        return (self._first or self).interrupted
 
 
 class BaseAgent(InterruptibleWorker):
     """Answers the user's turns one by one; write `generate_response`.
 
     `input_queue` takes `TranscriptionAgentInput`, `output_queue` gives `AgentResponse`. It needs no
-    code about interruption: an interrupted answer's generator is closed where it stands.
+    code about interruption: an interrupted answer's generator is closed where it stands. `backup`
+    answers when this one fails, from the same transcript and with the same tools and settings; it
+    is no worker of its own.
     """
 
     provider = ""
     model = ""
+    backup: BaseAgent | None = None
+    worked = False
+    rests_until = 0.0
 
     def __init__(self, agent_config: Any = None) -> None:
         super().__init__()
@@ -149,6 +75,12 @@ class BaseAgent(InterruptibleWorker):
         if (message := self.speaking) is not None:
             message.settle(text, interrupted=True, estimated=message.estimated)
 
+    async def warm_up(self) -> None:
+        """Make ready for the first turn, before the conversation begins; nothing by default."""
+
+    async def hang_up(self) -> None:
+        """Close connections, at the end of the conversation; nothing by default."""
+
     _current: TranscriptionAgentInput | None = None
 
     async def process(self, item: TranscriptionAgentInput) -> None:
@@ -158,14 +90,10 @@ class BaseAgent(InterruptibleWorker):
             item.message = self.transcript.add_human_message(item.transcription.message)
         if self.settled is not None:
             await self.settled()
-        answer = _Answer(self, item)
+        answer = Answer(item, self.output_queue, self.record, self.on_answer)
         began_at = clock.now()
         try:
             await self._answer(item, answer)
-        except TimeoutError:
-            waited = round(clock.now() - began_at, 6)
-            self.failed(Stalled(self.provider or self.name, "no text within the deadline", waited))
-            await answer.close(failed=True)
         except Exception as error:  # the turn fails, the conversation goes on
             self.failed(error, round(clock.now() - began_at, 6))
             await answer.close(failed=True)
@@ -176,22 +104,62 @@ class BaseAgent(InterruptibleWorker):
             if self._current is item:
                 self._current = None
 
-    async def _answer(self, item: TranscriptionAgentInput, answer: _Answer) -> None:
-        self.record(AgentRequested(self.provider or self.name, self.model, turn=item.turn))
+    async def _run_loop(self) -> None:
+        try:
+            await super()._run_loop()
+        finally:
+            if self.backup is None:
+                await self.hang_up()
+            else:
+                await asyncio.gather(self.hang_up(), self.backup.hang_up())
+
+    async def _answer(self, item: TranscriptionAgentInput, answer: Answer) -> None:
         for _ in range(MOST_ROUNDS):
-            calls = await self._generate(item, answer)
+            calls = await self._round(item, answer)
             if not calls:
                 await answer.close()
                 return
             await self._use(calls, item)
             answer.next_round()
-        raise BrokenStream(self.provider or self.name, f"{MOST_ROUNDS} rounds of tools, no answer")
+        raise BrokenStream(answer.provider, f"{MOST_ROUNDS} rounds of tools, no answer")
 
-    async def _generate(self, item: TranscriptionAgentInput, answer: _Answer) -> list[ToolCall]:
-        """One round: the text goes on its way; the tools that the agent wants come back."""
+    async def _round(self, item: TranscriptionAgentInput, answer: Answer) -> list[ToolCall]:
+        """One round, by whoever is able: the text goes on its way, the tools that are wanted come
+        back."""
+        attempts = Attempts(self, self.backup, self, item.turn)
+        while True:
+            who, began_at, said = attempts.who, clock.now(), answer.pieces
+            self._ask(who, item, answer)
+            try:
+                calls = await self._generate(who, item, answer)
+            except TimeoutError:
+                waited = round(clock.now() - began_at, 6)
+                error: Exception = Stalled(name_of(who), "no text within the deadline", waited)
+            except Exception as failure:
+                error = failure
+            else:
+                who.worked = True
+                return calls
+            after = round(clock.now() - began_at, 6)
+            if not await attempts.go_on(error, after, begun=answer.pieces > said):
+                raise error
+            answer.next_round()
+
+    def _ask(self, who: BaseAgent, item: TranscriptionAgentInput, answer: Answer) -> None:
+        """Note who answers, and lend them what they answer from."""
+        if who is not self:
+            who.transcript, who.tools, who.settings = self.transcript, self.tools, self.settings
+            who.speaking, who.turn, who.trace = self.speaking, item.turn, self.trace
+        if answer.asked is not who:
+            answer.asked, answer.provider = who, name_of(who)
+            self.record(AgentRequested(answer.provider, who.model, turn=item.turn))
+
+    async def _generate(
+        self, who: BaseAgent, item: TranscriptionAgentInput, answer: Answer
+    ) -> list[ToolCall]:
         said, stall_seconds = item.transcription, self.settings.stall_seconds
         calls = list[ToolCall]()
-        responses = self.generate_response(said.message, said.is_interrupt, item.conversation_id)
+        responses = who.generate_response(said.message, said.is_interrupt, item.conversation_id)
         async with (
             contextlib.aclosing(responses),
             Patience(self.settings.first_result_seconds) as patience,
@@ -221,81 +189,3 @@ class BaseAgent(InterruptibleWorker):
                 self.record(fact)
             if item.message is not None:
                 item.message.tools += results
-
-
-class _Answer:
-    """The pieces of one answer, put on the agent's output queue."""
-
-    def __init__(self, agent: BaseAgent, item: TranscriptionAgentInput) -> None:
-        self._agent, self._item = agent, item
-        self._first: AgentResponse | None = None
-        self._pieces = 0
-        self._usage: dict[str, int] = {}  # of this round
-        self._used = Counter[str]()  # in the rounds before it
-        self._ends_call = item.ends_call
-
-    async def add(self, response: GeneratedResponse) -> None:
-        self._usage |= response.usage or {}
-        if self._first is None and not response.message.text and response.tool_calls:
-            return  # nothing is said yet
-        if self._first is None:  # the first piece stands for the whole answer
-            self._item.is_interruptible = response.is_interruptible
-        if response.message.text:
-            self._pieces += 1
-        if response.ends_call:
-            self._ends_call = True
-        piece, queue = self._piece(response), self._agent.output_queue
-        if queue.full():
-            await self._put(piece)
-        else:
-            queue.put_nowait(piece)
-
-    def next_round(self) -> None:
-        """The agent begins anew: what it counts, it counts from 0."""
-        self._used.update(self._usage)
-        self._usage = {}
-
-    async def close(self, *, failed: bool = False) -> None:
-        if not failed:
-            agent = self._agent
-            self.next_round()
-            fact = AgentFinished(
-                agent.provider or agent.name, self._pieces, dict(self._used), turn=self._item.turn
-            )
-            agent.record(fact)
-        end = GeneratedResponse(BaseMessage(""), ends_call=self._ends_call)
-        await self._put(self._piece(end, is_last=True, failed=failed))
-
-    def abandon(self) -> None:
-        """Called off: what was said so far stands, unless the answer is called off too."""
-        queue, first = self._agent.output_queue, self._first
-        if first is None or first.interrupted:
-            return
-        if queue.full():
-            first.interrupt()
-        else:
-            end = GeneratedResponse(BaseMessage(""))
-            queue.put_nowait(AgentResponse(end, turn=first.turn, first=first, is_last=True))
-
-    def _piece(
-        self, response: GeneratedResponse, *, is_last: bool = False, failed: bool = False
-    ) -> AgentResponse:
-        agent, item, first = self._agent, self._item, self._first
-        turn = item.turn
-        piece = AgentResponse(
-            response, turn=turn, asked=item, first=first, is_last=is_last, failed=failed
-        )
-        if first is None:
-            self._first = piece
-            if not failed and response.message.text:
-                agent.record(FirstToken(agent.provider or agent.name, turn=turn))
-            if agent.on_answer is not None:
-                agent.on_answer(piece)
-        return piece
-
-    async def _put(self, piece: AgentResponse) -> None:
-        try:
-            await self._agent.output_queue.put(piece)
-        except asyncio.CancelledError:
-            piece.done()  # it never went on its way
-            raise

@@ -75,12 +75,14 @@ class OpenAIAgent(BaseAgent):
         if not finished:
             raise BrokenStream(self.provider, "the stream closed before the answer was complete")
 
-    async def _run_loop(self) -> None:
-        try:
-            await super()._run_loop()
-        finally:
-            if self._client is not None:
-                await self._client.close()
+    async def warm_up(self) -> None:
+        """Make the client."""
+        self._connected()
+
+    async def hang_up(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.close()
 
     def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
