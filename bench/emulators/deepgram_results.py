@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from bench.audio import SAMPLE_RATE
 from bench.emulators.hearing import Ears, EarsMaker, Heard, samples_of
+from bench.emulators.telling import Message
 from bench.events import Word
-
-Message = dict[str, Any]
 
 SILENCE_SECONDS = 3.0  # after so much audio without a result comes one without words
 CONFIDENCE = 0.98
