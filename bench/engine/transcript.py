@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import itertools
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from bench.engine.tools import ToolResult
+from bench.engine.tools import ToolCall, ToolResult
 
 
 class Sender(enum.StrEnum):
@@ -56,6 +57,13 @@ class Message:
         return f"<{self.sender}: {self.text!r}{cut}>"
 
 
+class Said(NamedTuple):
+    """Words of the user's, or what was heard of the bot's."""
+
+    human: bool
+    text: str
+
+
 class Transcript:
     """The conversation so far, in the order it was said."""
 
@@ -88,35 +96,138 @@ class Transcript:
             said.append(message.text)
         return said[::-1]
 
-    def to_openai_messages(self, system_prompt: str | None = None) -> list[dict[str, str]]:
-        """Chat messages as OpenAI and compatible services take them."""
-        system = [{"role": "system", "content": system_prompt}] if system_prompt else []
-        return system + [
-            {"role": "user" if human else "assistant", "content": text}
-            for human, text in self._spoken()
-        ]
+    def to_openai_messages(
+        self, system_prompt: str | None = None, *, cut_off: str = ""
+    ) -> list[dict[str, Any]]:
+        """Chat messages as OpenAI and compatible services take them.
 
-    def to_anthropic_messages(self) -> list[dict[str, str]]:
-        """Messages as Claude takes them: roles alternate, the user begins."""
-        merged: list[dict[str, str]] = []
-        for human, text in self._spoken():
-            role = "user" if human else "assistant"
-            if merged and merged[-1]["role"] == role:
-                merged[-1]["content"] += f"\n{text}"
-            elif merged or human:
-                merged.append({"role": role, "content": text})
-        return merged
+        `cut_off` is put after what was heard of a message that was cut off.
+        """
+        messages: list[dict[str, Any]] = []
+        if system_prompt:
+            messages.append({"role": "system", "content": system_prompt})
+        for entry in self._entries(cut_off):
+            if isinstance(entry, Said):
+                role = "user" if entry.human else "assistant"
+                messages.append({"role": role, "content": entry.text})
+                continue
+            if messages[-1]["role"] != "assistant":
+                messages.append({"role": "assistant", "content": None})
+            messages[-1]["tool_calls"] = [_openai_call(result.call) for result in entry]
+            messages += [
+                {"role": "tool", "tool_call_id": result.call.id, "content": result.text}
+                for result in entry
+            ]
+        return messages
 
-    def to_gemini_contents(self) -> list[dict[str, object]]:
-        """Contents as Gemini takes them."""
-        return [
-            {"role": "user" if human else "model", "parts": [{"text": text}]}
-            for human, text in self._spoken()
-        ]
+    def to_anthropic_messages(
+        self, *, cut_off: str = "", silence: str = ""
+    ) -> list[dict[str, Any]]:
+        """Messages as Claude takes them: roles alternate, the user begins.
 
-    def _spoken(self) -> list[tuple[bool, str]]:
-        return [(m.sender is Sender.HUMAN, text) for m in self.event_logs if (text := m.text)]
+        `silence` stands for the user where the bot spoke unasked, at the beginning and at the end;
+        without it the bot's first words are left out.
+        """
+        turns: list[tuple[str, list[dict[str, Any]]]] = []
+
+        def add(role: str, blocks: list[dict[str, Any]]) -> None:
+            if turns and turns[-1][0] == role:
+                turns[-1][1].extend(blocks)
+                return
+            if not turns and role == "assistant":
+                if not silence:
+                    return
+                turns.append(("user", [_text(silence)]))
+            turns.append((role, blocks))
+
+        for entry in self._entries(cut_off):
+            if isinstance(entry, Said):
+                add("user" if entry.human else "assistant", [_text(entry.text)])
+            else:
+                add("assistant", [_anthropic_call(result.call) for result in entry])
+                add("user", [_anthropic_result(result) for result in entry])
+        if silence and turns and turns[-1][0] == "assistant":
+            add("user", [_text(silence)])
+        return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
+
+    def to_gemini_contents(self, *, cut_off: str = "") -> list[dict[str, Any]]:
+        """Contents as Gemini takes them; a call's `mark` is its thought signature, in base64."""
+        contents: list[dict[str, Any]] = []
+        for entry in self._entries(cut_off):
+            if isinstance(entry, Said):
+                role = "user" if entry.human else "model"
+                contents.append({"role": role, "parts": [{"text": entry.text}]})
+                continue
+            if contents[-1]["role"] != "model":
+                contents.append({"role": "model", "parts": []})
+            contents[-1]["parts"] += [_gemini_call(result.call) for result in entry]
+            contents.append({"role": "user", "parts": [_gemini_result(one) for one in entry]})
+        return contents
+
+    def _entries(self, cut_off: str) -> list[Said | list[ToolResult]]:
+        """What was said, and what tools gave after the user's words that they helped to answer.
+
+        The newest results end the history: what was heard of an answer that goes on comes first.
+        """
+        entries: list[Said | list[ToolResult]] = []
+        newest: list[ToolResult] = []
+        asked = self.last(Sender.HUMAN)
+        for message in self.event_logs:
+            if not (text := message.text):
+                continue
+            mark = cut_off if message.interrupted else ""
+            entries.append(Said(message.sender is Sender.HUMAN, text + mark))
+            if message is asked:
+                newest = message.tools
+            elif message.tools:
+                entries.append(message.tools)
+        return [*entries, newest] if newest else entries
 
     def _add(self, message: Message) -> Message:
         self.event_logs.append(message)
         return message
+
+
+def _openai_call(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": call.arguments}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+def _anthropic_call(call: ToolCall) -> dict[str, Any]:
+    return {"type": "tool_use", "id": call.id, "name": call.name, "input": _arguments(call)}
+
+
+def _anthropic_result(result: ToolResult) -> dict[str, Any]:
+    block = {"type": "tool_result", "tool_use_id": result.call.id, "content": result.text}
+    return block | ({"is_error": True} if result.failed else {})
+
+
+def _content(blocks: list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Words alone are a plain text."""
+    if all(block["type"] == "text" for block in blocks):
+        return "\n".join(block["text"] for block in blocks)
+    return blocks
+
+
+def _gemini_call(call: ToolCall) -> dict[str, Any]:
+    part: dict[str, Any] = {
+        "function_call": {"id": call.id, "name": call.name, "args": _arguments(call)}
+    }
+    return part | ({"thought_signature": call.mark} if call.mark else {})
+
+
+def _gemini_result(result: ToolResult) -> dict[str, Any]:
+    call, outcome = result.call, {"error" if result.failed else "output": result.text}
+    return {"function_response": {"id": call.id, "name": call.name, "response": outcome}}
+
+
+def _arguments(call: ToolCall) -> dict[str, Any]:
+    """The arguments, for vendors that take no text; those that make no sense are left out."""
+    try:
+        return call.values()
+    except ValueError:
+        return {}

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bench.engine.tools import ToolCall, ToolResult
 from bench.engine.transcript import Message, Sender, Transcript
 
 pytestmark = pytest.mark.unit
@@ -47,6 +48,118 @@ def test_gemini():
     contents = conversation().to_gemini_contents()
     assert [content["role"] for content in contents] == ["model", "user", "model", "user", "user"]
     assert contents[1]["parts"] == [{"text": "When are you open?"}]
+
+
+FREE = ToolCall("a", "free_tables", '{"day": "Monday"}', mark="bWFyaw==")
+BROKEN = ToolCall("b", "open_until", '{"day')
+
+
+def with_tools(*, going_on: bool) -> Transcript:
+    """A table was asked for and two tools were used; either the caller has spoken since, or the
+    answer goes on after "One moment."."""
+    transcript = Transcript()
+    transcript.add_bot_message("Hello.")
+    asked = transcript.add_human_message("Is there a table?")
+    asked.tools += [ToolResult(FREE, "three"), ToolResult(BROKEN, "no JSON", failed=True)]
+    cut = transcript.add_bot_message("One moment. Three.")
+    cut.settle("One moment.", interrupted=True)
+    if not going_on:
+        transcript.add_human_message("Thanks.")
+    return transcript
+
+
+def test_tools_in_openai_messages():
+    calls = [
+        {
+            "id": "a",
+            "type": "function",
+            "function": {"name": FREE.name, "arguments": '{"day": "Monday"}'},
+        },
+        {"id": "b", "type": "function", "function": {"name": BROKEN.name, "arguments": '{"day'}},
+    ]
+    results = [
+        {"role": "tool", "tool_call_id": "a", "content": "three"},
+        {"role": "tool", "tool_call_id": "b", "content": "no JSON"},
+    ]
+    assert with_tools(going_on=False).to_openai_messages(cut_off=" –")[2:] == [
+        {"role": "assistant", "content": None, "tool_calls": calls},
+        *results,
+        {"role": "assistant", "content": "One moment. –"},
+        {"role": "user", "content": "Thanks."},
+    ]
+    assert with_tools(going_on=True).to_openai_messages()[2:] == [
+        {"role": "assistant", "content": "One moment.", "tool_calls": calls},
+        *results,
+    ]
+
+
+def test_tools_in_anthropic_messages():
+    calls = [
+        {"type": "tool_use", "id": "a", "name": FREE.name, "input": {"day": "Monday"}},
+        {"type": "tool_use", "id": "b", "name": BROKEN.name, "input": {}},
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": "a", "content": "three"},
+        {"type": "tool_result", "tool_use_id": "b", "content": "no JSON", "is_error": True},
+    ]
+    assert with_tools(going_on=False).to_anthropic_messages(cut_off=" –") == [
+        {"role": "user", "content": "Is there a table?"},
+        {"role": "assistant", "content": calls},
+        {"role": "user", "content": results},
+        {"role": "assistant", "content": "One moment. –"},
+        {"role": "user", "content": "Thanks."},
+    ]
+    assert with_tools(going_on=True).to_anthropic_messages()[1:] == [
+        {"role": "assistant", "content": [{"type": "text", "text": "One moment."}, *calls]},
+        {"role": "user", "content": results},
+    ]
+
+
+def test_what_was_said_after_a_tool_without_an_answer_stands_beside_its_result():
+    transcript = Transcript()
+    asked = transcript.add_human_message("Is there a table?")
+    asked.tools.append(ToolResult(FREE, "called off", failed=True))
+    transcript.add_human_message("Never mind.")
+    (*_, last) = transcript.to_anthropic_messages()
+    assert [block["type"] for block in last["content"]] == ["tool_result", "text"]
+
+
+def test_silence_stands_for_the_user_where_the_bot_spoke_unasked():
+    transcript = Transcript()
+    transcript.add_bot_message("Hello.")
+    transcript.add_human_message("Yes?")
+    transcript.add_bot_message("Are you there?")
+    assert transcript.to_anthropic_messages(silence="…") == [
+        {"role": "user", "content": "…"},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "Yes?"},
+        {"role": "assistant", "content": "Are you there?"},
+        {"role": "user", "content": "…"},
+    ]
+
+
+def test_tools_in_gemini_contents():
+    calls = [
+        {
+            "function_call": {"id": "a", "name": FREE.name, "args": {"day": "Monday"}},
+            "thought_signature": "bWFyaw==",
+        },
+        {"function_call": {"id": "b", "name": BROKEN.name, "args": {}}},
+    ]
+    results = [
+        {"function_response": {"id": "a", "name": FREE.name, "response": {"output": "three"}}},
+        {"function_response": {"id": "b", "name": BROKEN.name, "response": {"error": "no JSON"}}},
+    ]
+    assert with_tools(going_on=False).to_gemini_contents(cut_off=" –")[2:] == [
+        {"role": "model", "parts": calls},
+        {"role": "user", "parts": results},
+        {"role": "model", "parts": [{"text": "One moment. –"}]},
+        {"role": "user", "parts": [{"text": "Thanks."}]},
+    ]
+    assert with_tools(going_on=True).to_gemini_contents()[2:] == [
+        {"role": "model", "parts": [{"text": "One moment."}, *calls]},
+        {"role": "user", "parts": results},
+    ]
 
 
 def test_a_message_follows_what_is_heard_until_it_is_settled():
