@@ -14,6 +14,8 @@ from bench.config import Config
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
+from bench.providers.cassette import Cassette
+from bench.providers.recording import record
 from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
@@ -57,11 +59,13 @@ async def play(
     repeat: int = 0,
     clock_kind: str | None = None,
     stand_ins: StandIns | None = None,
+    cassette: Cassette | None = None,
 ) -> Run:
     """Play a scenario once, on the running loop's clock; `seed` is the scenario's unless given.
 
     Several may be played side by side in one loop; each has its own draws, truth and trace.
-    `stand_ins` serves what the stack's vendors would, for as long as the run lasts.
+    `stand_ins` serves what the stack's vendors would, for as long as the run lasts; what the
+    stack's providers do is kept on `cassette`.
 
     Raises:
         ConfigError: a provider that cannot be used, or speech that was not rendered.
@@ -76,6 +80,9 @@ async def play(
         served = await servers.enter_async_context(stand_ins(simulation)) if stand_ins else None
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
+        if cassette is not None:
+            parts = conversation.transcriber, conversation.agent, conversation.synthesizer
+            record(cassette, *parts)
         simulation.turn = lambda: conversation.turn
         simulation.feed.begins = lambda: conversation.transcriber.intake.begins
         user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)

@@ -1,0 +1,156 @@
+"""Two cassettes of one scenario in, what the provider does differently today out.
+
+Only what a provider owes is compared: a model may find other words for an answer, a voice other
+breaths, but a recogniser hears the same sentence, an answer ends, and a speech holds all its words.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.metrics.sound import loudness_db
+from bench.metrics.words import words_of
+from bench.providers.cassette import Answered, Cassette, Heard, Spoke
+from bench.replay.word_diff import word_diff
+
+LATER_SECONDS, LATER_FACTOR = 0.1, 1.5  # both, for a latency to count as changed
+PLACE_SECONDS = 0.15  # that a word may lie elsewhere
+LENGTH_SHARE = 0.15  # that a speech may be longer or shorter
+LOUDNESS_DB = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One difference: who (`role`), what of it, and how it was and is."""
+
+    role: str
+    what: str
+    was: str
+    now: str
+
+
+def drift(was: Cassette, now: Cassette) -> list[Drift]:
+    """What changed from one recording to another of the same scenario; nothing is an empty list."""
+    return [*_parts(was, now), *_ears(was, now), *_mind(was, now), *_mouth(was, now)]
+
+
+def _parts(was: Cassette, now: Cassette) -> Iterator[Drift]:
+    for role, part in was.parts.items():
+        today = now.parts.get(role)
+        for name in ("provider", "model", "voice", "rate"):
+            before, after = getattr(part, name), getattr(today, name, "nobody")
+            if before != after:
+                yield Drift(role, name, str(before), str(after))
+
+
+def _ears(was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role, before, after = "transcriber", _finals(was), _finals(now)
+    yield from _failures(role, was.of(Heard), now.of(Heard))
+    texts = [" ".join(str(one["message"]) for _, one in finals) for finals in (before, after)]
+    if words_of(texts[0]) != words_of(texts[1]):
+        yield Drift(role, "words", "as follows", word_diff(*texts))
+    else:
+        yield from _placed(role, _starts(before), _starts(after))
+    yield from _later(role, "final after its last word", _lags(before), _lags(after))
+
+
+def _mind(was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role, before, after = "agent", was.of(Answered), now.of(Answered)
+    yield from _failures(role, before, after)
+    if len(before) != len(after):
+        yield Drift(role, "answers", str(len(before)), str(len(after)))
+    tools = [_tools(answers) for answers in (before, after)]
+    if tools[0] != tools[1]:
+        yield Drift(role, "tools called", *(", ".join(names) or "none" for names in tools))
+    firsts = [[one.pieces[0][0] for one in answers if one.pieces] for answers in (before, after)]
+    yield from _later(role, "first text", *firsts)
+
+
+def _mouth(was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role, before, after = "synthesizer", was.of(Spoke), now.of(Spoke)
+    yield from _failures(role, before, after)
+    today = {one.text: one for one in after}
+    alike = [(one, today[one.text]) for one in before if one.text in today and _whole(one)]
+    for old, new in alike:
+        if len(old.words) != len(new.words):
+            yield Drift(
+                role, f"words timed in {old.text!r}", str(len(old.words)), str(len(new.words))
+            )
+        lengths = [sum(size for _, size, _ in one.chunks) / SAMPLE_WIDTH for one in (old, new)]
+        if abs(lengths[1] - lengths[0]) > LENGTH_SHARE * lengths[0] and _whole(new):
+            shown = [f"{length / was.parts[role].rate:.2f} s" for length in lengths]
+            yield Drift(role, f"length of {old.text!r}", *shown)
+    old = _loudness(was, [one for one, _ in alike])
+    new = _loudness(now, [one for _, one in alike])
+    if old is not None and new is not None and abs(new - old) > LOUDNESS_DB:
+        yield Drift(role, "loudness", f"{old:.1f} dB", f"{new:.1f} dB")
+    firsts = [[one.chunks[0][0] for one in said if one.chunks] for said in (before, after)]
+    yield from _later(role, "first audio", *firsts)
+
+
+def _failures(
+    role: str,
+    was: Sequence[Heard | Answered | Spoke],
+    now: Sequence[Heard | Answered | Spoke],
+) -> Iterator[Drift]:
+    before, after = ([one.failed.kind for one in events if one.failed] for events in (was, now))
+    if before != after:
+        yield Drift(role, "failures", ", ".join(before) or "none", ", ".join(after) or "none")
+
+
+def _finals(cassette: Cassette) -> list[tuple[Heard, Mapping[str, Any]]]:
+    said = [(one, one.said) for one in cassette.of(Heard) if one.said is not None]
+    return [(one, fields) for one, fields in said if fields["is_final"] and fields["message"]]
+
+
+def _starts(finals: Sequence[tuple[Heard, Mapping[str, Any]]]) -> list[float]:
+    return [word[1] / SAMPLE_RATE for _, fields in finals for word in fields["words"]]
+
+
+def _lags(finals: Sequence[tuple[Heard, Mapping[str, Any]]]) -> list[float]:
+    """Seconds from the end of the last word of each final to the final."""
+    return [
+        one.samples / SAMPLE_RATE + one.after_seconds - fields["words"][-1][2] / SAMPLE_RATE
+        for one, fields in finals
+        if fields["words"]
+    ]
+
+
+def _placed(role: str, was: Sequence[float], now: Sequence[float]) -> Iterator[Drift]:
+    """Where the same words lie now."""
+    if len(was) != len(now):
+        yield Drift(role, "words timed", str(len(was)), str(len(now)))
+    elif far := [(a, b) for a, b in zip(was, now, strict=True) if abs(a - b) > PLACE_SECONDS]:
+        yield Drift(role, "place of a word", f"{far[0][0]:.2f} s", f"{far[0][1]:.2f} s")
+
+
+def _later(role: str, what: str, was: Sequence[float], now: Sequence[float]) -> Iterator[Drift]:
+    """A median that grew or shrank by more than luck."""
+    if not was or not now:
+        return
+    before, after = statistics.median(was), statistics.median(now)
+    low, high = sorted((before, after))
+    if high - low > LATER_SECONDS and high > LATER_FACTOR * low:
+        yield Drift(role, what, f"{before * 1000:.0f} ms", f"{after * 1000:.0f} ms")
+
+
+def _tools(answers: Sequence[Answered]) -> list[str]:
+    pieces = itertools.chain.from_iterable(one.pieces for one in answers)
+    return [call["name"] for _, told in pieces for call in told.get("tool_calls", ())]
+
+
+def _whole(spoke: Spoke) -> bool:
+    return spoke.ended_seconds is not None and spoke.failed is None
+
+
+def _loudness(cassette: Cassette, said: Sequence[Spoke]) -> float | None:
+    pcm = b"".join(
+        bytes(cassette.speech[one.begins : one.begins + sum(size for _, size, _ in one.chunks)])
+        for one in said
+    )
+    return loudness_db(pcm, cassette.parts["synthesizer"].rate)
