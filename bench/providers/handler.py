@@ -7,7 +7,7 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   vocabulary, those of the embedded agent unless given;
 - `words_per_second`: the pace at which the embedded agent writes;
 - `transcriber_model`, `llm_model`, `voice_model`, `language`, `system_prompt`, and the addresses
-  `deepgram_url`, `openai_base_url`, `elevenlabs_url`: how a vendor is used (docs/providers.md);
+  of `ServiceSettings` in bench/settings.py: how a vendor is used (docs/providers.md);
 - `simulation`: what the simulated providers (`sim:…`) of a run share, see
   `bench.simulation.context`;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
@@ -36,6 +36,7 @@ from bench.providers.known import (
     Provider,
     Role,
     UnknownProvider,
+    backend,
     simulated,
 )
 from bench.settings import ALIASES, Secret
@@ -54,14 +55,17 @@ __all__ = [
     "provider_states",
 ]
 
-State = Literal["ready", "key missing", "extra missing", "not built yet"]
+State = Literal["ready", "key missing", "extra missing", "not built yet", "legacy"]
 
 LONGEST_NAME = 100  # characters; no error quotes more of what somebody sent
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderState:
-    """Whether a provider can be chosen, and if not, what to do about it."""
+    """Whether a provider can be chosen: when `remedy`, what to do about it, is empty.
+
+    One that is "legacy" stays so when it can be; its `note` says why.
+    """
 
     provider: Provider
     state: State
@@ -98,7 +102,7 @@ class VoiceHandler:
 
     def states(self) -> list[ProviderState]:
         """Every provider of the table, and whether it can be chosen."""
-        return [self._state(provider) for provider in self._providers]
+        return [self.state(provider) for provider in self._providers]
 
     def choose(self, role: Role, agent_config: Mapping[str, Any] | None) -> Provider:
         """The row that an agent config names for a role.
@@ -119,10 +123,10 @@ class VoiceHandler:
         if named not in rows:
             known = ", ".join([*rows, *(f"{prefix}…" for prefix in PREFIXES)])
             raise UnknownProvider(f"Unknown {word} provider: {named} (known are: {known})")
-        state = self._state(rows[named])
-        if state.state != "ready":
-            raise ConfigError(f"{word} provider {named}: {state.remedy}")
-        return rows[named]
+        row = backend(rows[named], agent_config or {})
+        if remedy := self.state(row).remedy:
+            raise ConfigError(f"{word} provider {named}: {remedy}")
+        return row
 
     def load(self, role: Role, agent_config: Mapping[str, Any] | None = None) -> None:
         """Import what `create_…` would, so that the first conversation does not wait for it."""
@@ -139,20 +143,24 @@ class VoiceHandler:
             config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
         return maker(config)
 
-    def _state(self, row: Provider) -> ProviderState:
+    def state(self, row: Provider) -> ProviderState:
+        """Whether a provider can be chosen."""
+        missing = self._missing(row)
         if not row.adapter:
-            wants = self._missing(row)
-            later = f"; it will want: {', '.join(remedy for _, remedy in wants)}" if wants else ""
+            wants = ", ".join(remedy for _, remedy in missing)
+            later = f"; it will want: {wants}" if wants else ""
             return ProviderState(row, "not built yet", f"this version has no adapter yet{later}")
-        for state, remedy in self._missing(row):
-            return ProviderState(row, state, remedy)
-        return ProviderState(row, "ready")
+        state, remedy = missing[0] if missing else ("ready", "")
+        if row.legacy:
+            return ProviderState(row, "legacy", f"{remedy} ({row.note})" if remedy else "")
+        return ProviderState(row, state, remedy)
 
     def _missing(self, row: Provider) -> list[tuple[State, str]]:
         """What stands between a provider and its use, and what to do about each."""
         found: list[tuple[State, str]] = []
         if row.package and not installed(row.package):
-            found.append(("extra missing", f"pip install 'talkbench[{row.extra}]'"))
+            alone = " in an environment of its own" if row.legacy else ""
+            found.append(("extra missing", f"pip install 'talkbench[{row.extra}]'{alone}"))
         keys = self._all_keys()
         names = [variable for variable in row.variables if not keys.get(variable)]
         if names:

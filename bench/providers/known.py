@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from bench.errors import ConfigError
 from bench.simulation import profiles
@@ -19,11 +20,21 @@ ROLES: dict[Role, tuple[str, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Voice:
+    """What a provider calls a voice, and what people may call it."""
+
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One row of the table: a provider in one role.
 
     `adapter` is "module:Class", found when it is chosen; "" when this version has none. `package`
-    is what the extra installs, by the name it is imported under; `variables` hold the key.
+    is what the extra installs, by the name it is imported under; `variables` hold the key. The SDK
+    of a `legacy` one holds others back, so its extra wants an environment of its own; `note` says
+    why it is old. `models` and `voices` are the best known ones, not all; the first is usual.
     """
 
     key: str
@@ -33,101 +44,157 @@ class Provider:
     extra: str = ""
     package: str = ""
     variables: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    voices: tuple[Voice, ...] = ()
+    note: str = ""
+    legacy: bool = False
 
 
 PROVIDERS = (
     Provider(
-        "embedded", "transcriber", "PocketSphinx", "bench.providers.embedded:EmbeddedTranscriber"
+        "embedded",
+        "transcriber",
+        "PocketSphinx",
+        adapter="bench.providers.embedded:EmbeddedTranscriber",
     ),
-    Provider("embedded", "llm", "Front desk", "bench.providers.front_desk:FrontDeskAgent"),
-    Provider("embedded", "voice", "espeak-ng", "bench.providers.embedded:EmbeddedSynthesizer"),
+    Provider(
+        "embedded",
+        "llm",
+        "Front desk",
+        adapter="bench.providers.front_desk:FrontDeskAgent",
+    ),
+    Provider(
+        "embedded",
+        "voice",
+        "espeak-ng",
+        adapter="bench.providers.embedded:EmbeddedSynthesizer",
+    ),
     Provider(
         "deepgram",
         "transcriber",
         "Deepgram",
-        "bench.providers.deepgram:DeepgramTranscriber",
-        "deepgram",
-        "deepgram",
-        ("DEEPGRAM_API_KEY",),
+        adapter="bench.providers.deepgram:DeepgramTranscriber",
+        extra="deepgram",
+        package="deepgram",
+        variables=("DEEPGRAM_API_KEY",),
     ),
     Provider(
         "assemblyai",
         "transcriber",
         "AssemblyAI",
-        "",
-        "assemblyai",
-        "assemblyai",
-        ("ASSEMBLYAI_API_KEY",),
+        adapter="",
+        extra="assemblyai",
+        package="assemblyai",
+        variables=("ASSEMBLYAI_API_KEY",),
     ),
     Provider(
         "azure",
         "transcriber",
         "Azure Speech",
-        "",
-        "azure",
-        "azure.cognitiveservices.speech",
-        ("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+        adapter="",
+        extra="azure",
+        package="azure.cognitiveservices.speech",
+        variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
     ),
     Provider(
         "google",
         "transcriber",
         "Google Cloud Speech-to-Text",
-        "",
-        "google",
-        "google.cloud.speech",
-        ("GOOGLE_APPLICATION_CREDENTIALS",),
+        adapter="",
+        extra="google",
+        package="google.cloud.speech",
+        variables=("GOOGLE_APPLICATION_CREDENTIALS",),
     ),
     Provider(
         "openai",
         "llm",
         "OpenAI",
-        "bench.providers.openai:OpenAIAgent",
-        "openai",
-        "openai",
-        ("OPENAI_API_KEY",),
+        adapter="bench.providers.openai:OpenAIAgent",
+        extra="openai",
+        package="openai",
+        variables=("OPENAI_API_KEY",),
     ),
-    Provider("gemini", "llm", "Google Gemini", "", "gemini", "google.genai", ("GEMINI_API_KEY",)),
-    Provider("anthropic", "llm", "Anthropic", "", "anthropic", "anthropic", ("ANTHROPIC_API_KEY",)),
+    Provider(
+        "gemini",
+        "llm",
+        "Google Gemini",
+        adapter="",
+        extra="gemini",
+        package="google.genai",
+        variables=("GEMINI_API_KEY",),
+    ),
+    Provider(
+        "anthropic",
+        "llm",
+        "Anthropic",
+        adapter="",
+        extra="anthropic",
+        package="anthropic",
+        variables=("ANTHROPIC_API_KEY",),
+    ),
     Provider(
         "elevenlabs",
         "voice",
         "ElevenLabs",
-        "bench.providers.elevenlabs:ElevenLabsSynthesizer",
-        "elevenlabs",
-        "elevenlabs",
-        ("ELEVENLABS_API_KEY",),
+        adapter="bench.providers.elevenlabs:ElevenLabsSynthesizer",
+        extra="elevenlabs",
+        package="elevenlabs",
+        variables=("ELEVENLABS_API_KEY",),
     ),
     Provider(
         "azure",
         "voice",
         "Azure Speech",
-        "",
-        "azure",
-        "azure.cognitiveservices.speech",
-        ("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+        adapter="",
+        extra="azure",
+        package="azure.cognitiveservices.speech",
+        variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
     ),
     Provider(
         "google",
         "voice",
         "Google Cloud Text-to-Speech",
-        "",
-        "google",
-        "google.cloud.texttospeech",
-        ("GOOGLE_APPLICATION_CREDENTIALS",),
+        adapter="",
+        extra="google",
+        package="google.cloud.texttospeech",
+        variables=("GOOGLE_APPLICATION_CREDENTIALS",),
     ),
     Provider(
         "polly",
         "voice",
         "Amazon Polly",
-        "",
-        "polly",
-        "aiobotocore",
-        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
+        adapter="bench.providers.polly:PollySynthesizer",
+        extra="polly",
+        package="aiobotocore",
+        variables=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
     ),
     Provider(
-        "playht", "voice", "PlayHT", "", "playht", "pyht", ("PLAYHT_USER_ID", "PLAYHT_API_KEY")
+        "playht",
+        "voice",
+        "Play.ht",
+        adapter="bench.providers.playht:PlayHTSynthesizer",
+        extra="playht",
+        package="pyht",
+        variables=("PLAYHT_USER_ID", "PLAYHT_API_KEY"),
+        note="the service closed at the end of 2025",
+        legacy=True,
     ),
 )
+
+BACKENDS: dict[tuple[Role, str, str], Provider] = {
+    ("llm", "gemini", "generativeai"): Provider(
+        "gemini",
+        "llm",
+        "Google Gemini by google-generativeai",
+        adapter="bench.providers.gemini_legacy:GeminiLegacyAgent",
+        extra="gemini-legacy",
+        package="google.generativeai",
+        variables=("GEMINI_API_KEY",),
+        note="its support ended in November 2025; google-genai, the usual backend, succeeds it",
+        legacy=True,
+    ),
+}
+"""Another SDK for a row of the table, by role, key and what the setting `…_backend` says."""
 
 PREFIXES = ("sim:", "recorded:")
 """Families of providers: simulated from figures, and announced (this version has none)."""
@@ -145,6 +212,11 @@ SIMULATED: dict[Role, tuple[profiles.Role, str]] = {
 
 class UnknownProvider(ConfigError, ValueError):
     """No provider of that name in that role; the message lists those there are."""
+
+
+def backend(row: Provider, agent_config: Mapping[str, Any]) -> Provider:
+    """The row of the SDK that an agent config names for a provider; the same row mostly."""
+    return BACKENDS.get((row.role, row.key, str(agent_config.get(f"{row.key}_backend"))), row)
 
 
 def simulated(role: Role, named: str) -> Provider:

@@ -17,6 +17,7 @@ from bench.providers.handler import (
     VoiceHandler,
     provider_states,
 )
+from bench.providers.known import backend
 from bench.settings import ALIASES, KEY_VARIABLES, Secret
 from bench.simulation.context import Simulation
 
@@ -102,6 +103,7 @@ def test_short_names_do_as_well():
     assert isinstance(VoiceHandler({}).create_agent(long_name_wins), FrontDeskAgent)
 
 
+GEMINI = next(row for row in PROVIDERS if row.key == "gemini")
 OF_OUR_OWN = Provider(
     "mine", "llm", "Mine", "bench.providers.front_desk:FrontDeskAgent", "mine", "json", ("MY_KEY",)
 )
@@ -159,11 +161,30 @@ def test_the_states_say_what_can_be_chosen_now():
     assert len(states) == len(PROVIDERS)
     ready = {role for (role, key), state in states.items() if key == "embedded"}
     assert ready == set(FOUNDING)
-    built = {"embedded": "ready"} | dict.fromkeys(
-        ("deepgram", "openai", "elevenlabs"), "key missing"
+    for row in PROVIDERS:
+        expected = "key missing" if row.variables else "ready"
+        expected = "legacy" if row.legacy else expected if row.adapter else "not built yet"
+        assert states[row.role, row.key] == expected
+
+
+def test_an_old_one_says_why_it_is_and_where_it_can_be_installed():
+    row = Provider(
+        "old", "voice", "Old", "a:B", "old", "no_such_package", note="closed", legacy=True
     )
-    for (_, key), state in states.items():
-        assert state == built.get(key, "not built yet")
+    with pytest.raises(ConfigError) as refused:
+        VoiceHandler({}, [row]).create_synthesizer({"tts": "old"})
+    assert str(refused.value) == (
+        "voice provider old: pip install 'talkbench[old]' in an environment of its own (closed)"
+    )
+
+
+def test_the_older_sdk_of_a_vendor_is_looked_for_when_it_is_asked_for():
+    config = {"llm": "gemini", "gemini_backend": "generativeai"}
+    with pytest.raises(
+        ConfigError, match=r"^LLM provider gemini: .*talkbench\[gemini-legacy\]|KEY"
+    ):
+        VoiceHandler({}).create_agent(config)
+    assert backend(GEMINI, {"gemini_backend": "genai"}) is backend(GEMINI, {}) is GEMINI
 
 
 def test_the_simulated_ones_that_were_chosen_are_among_the_states():
