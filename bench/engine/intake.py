@@ -54,6 +54,10 @@ class Intake:
         """So much of the queue was thrown away."""
         self.position += samples
 
+    def padded(self, samples: int) -> None:
+        """So much silence of the sender's own went into the stream."""
+        self._streamed += samples
+
     def rewind(self) -> None:
         """A new stream begins: its first sample is the first of those that are not settled."""
         self._again.extendleft(reversed(self._kept))

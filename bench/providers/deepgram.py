@@ -59,11 +59,16 @@ class DeepgramTranscriber(BaseTranscriber):
         self._told = ""  # the newest partial of this utterance
         self._waiting = False  # for an answer to audio
 
+    async def warm_up(self) -> None:
+        """Import what the SDK imports late; nothing is sent."""
+        async with self._listening():  # opens when it is first used
+            pass
+
     async def _run_loop(self) -> None:
         self._waiting, began_at = False, clock.now()
         try:
             async with self._listening() as connection, Patience(FIRST_RESULT_SECONDS) as patience:
-                await connection.send_keep_alive()  # the first thing sent opens the socket
+                await self._open(connection)
                 patience.suspend()
                 sender = spawn(self._send(connection, patience), name="Deepgram sender")
                 try:
@@ -79,8 +84,9 @@ class DeepgramTranscriber(BaseTranscriber):
             waited = round(clock.now() - began_at, 6)
             raise Stalled(self.provider, "sent audio, got no answer", waited) from None
 
-    def _listening(self) -> contextlib.AbstractAsyncContextManager[AsyncV1SocketClient]:
-        return _client(self._url, self._key).connect(
+    def _listening(self) -> contextlib.AbstractAsyncContextManager[Any]:
+        v1: AsyncV1Client = client_at(self._url, self._key).listen.v1
+        return v1.connect(
             model=self.model,
             language=self.language,
             encoding="linear16",
@@ -90,7 +96,14 @@ class DeepgramTranscriber(BaseTranscriber):
             endpointing=ENDPOINTING_MILLISECONDS,
         )
 
-    async def _send(self, connection: AsyncV1SocketClient, patience: Patience) -> None:
+    async def _open(self, connection: AsyncV1SocketClient) -> None:
+        await connection.send_keep_alive()  # the first thing sent opens the socket
+
+    async def _bridge(self, connection: AsyncV1SocketClient) -> None:
+        """Hold the line while the microphone pauses."""
+        await connection.send_keep_alive()
+
+    async def _send(self, connection: Any, patience: Patience) -> None:
         with contextlib.suppress(ConnectionClosed):  # the receiver tells of it
             while True:
                 try:
@@ -99,7 +112,7 @@ class DeepgramTranscriber(BaseTranscriber):
                 except TimeoutError:
                     self._waiting = False  # nobody owes an answer to silence
                     patience.suspend()
-                    await connection.send_keep_alive()
+                    await self._bridge(connection)
                     continue
                 if chunk:  # an empty frame would end the stream
                     self._waits(patience)
@@ -112,26 +125,38 @@ class DeepgramTranscriber(BaseTranscriber):
             self._waiting = True
             patience.extend(FIRST_RESULT_SECONDS)
 
-    async def _receive(self, connection: AsyncV1SocketClient, patience: Patience) -> None:
+    async def _receive(self, connection: Any, patience: Patience) -> None:
         while True:
-            try:
-                message = await connection.recv()
-            except ValueError:
-                raise BrokenStream(self.provider, "not JSON") from None
-            kind = getattr(message, "type", None)
-            if kind is None:  # newer than the SDK, which has nothing to say of it
+            message = await self._message(connection)
+            if getattr(message, "type", None) is None:  # newer than the SDK
                 continue
             self._waiting = False
             patience.suspend()
-            if kind == "Results":
-                await self._results(message)
-            elif kind == "Error":
-                said = str(getattr(message, "description", ""))
-                raise BrokenStream(self.provider, quoted(said, self._key))
+            await self._take_in(message)
 
-    async def _results(self, message: Any) -> None:
+    async def _message(self, connection: Any) -> Any:
+        """The next message.
+
+        Raises:
+            BrokenStream: it tells of an error, or cannot be read.
+        """
         try:
-            said = _read(message, self._id, self.placed)
+            message = await connection.recv()
+        except ValueError:
+            raise BrokenStream(self.provider, "not JSON") from None
+        if getattr(message, "type", None) == "Error":
+            said = f"{getattr(message, 'code', '')} {getattr(message, 'description', '')}"
+            raise BrokenStream(self.provider, quoted(said, self._key))
+        return message
+
+    async def _take_in(self, message: Any) -> None:
+        if message.type == "Results":
+            await self._say(_read, message)
+
+    async def _say(self, read: Read, message: Any) -> None:
+        """Tell what a message says, if it is news."""
+        try:
+            said = read(message, self._id, self.placed)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"not a result: {type(error).__name__}"
             raise BrokenStream(self.provider, reason) from None
@@ -144,15 +169,20 @@ class DeepgramTranscriber(BaseTranscriber):
         await self.tell(said)
 
 
-def _client(url: str, key: Secret) -> AsyncV1Client:
+Read = Callable[[Any, str, Callable[[int], int]], Transcription]
+"""Reads a message, with the utterance's id and where the stream's samples lie in the microphone's.
+"""
+
+
+def client_at(url: str, key: Secret) -> AsyncDeepgramClient:
+    """The SDK's client, whose sockets open when they are first used."""
     environment = DeepgramClientEnvironment(base=url, production=url, agent=url, agent_rest=url)
-    client = AsyncDeepgramClient(
+    return AsyncDeepgramClient(
         api_key=key.reveal(),
         environment=environment,
         transport_factory=DeepgramSocket,
         httpx_client=httpx.AsyncClient(verify=tls()),  # unused, and slow to make without
     )
-    return client.listen.v1
 
 
 def _read(

@@ -32,13 +32,17 @@ class DeepgramSocket:
         await connection.send(data)
 
     async def recv(self) -> str | bytes:
-        """The next frame."""
-        assert self._connection is not None, "nothing was sent yet"
-        return await self._connection.recv()
+        """The next frame, of a connection that it opens if need be.
+
+        Raises:
+            ConnectFailed, RateLimited, Rejected: it does not open.
+        """
+        connection = self._connection = self._connection or await self._open()
+        return await connection.recv()
 
     async def __aiter__(self) -> AsyncIterator[str | bytes]:
         """The frames until it closes."""
-        assert self._connection is not None, "nothing was sent yet"
+        assert self._connection is not None, "it was not used yet"
         async for frame in self._connection:
             yield frame
 
