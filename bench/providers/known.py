@@ -154,7 +154,7 @@ PROVIDERS = (
         "google",
         "voice",
         "Google Cloud Text-to-Speech",
-        adapter="",
+        adapter="bench.providers.google_voice:GoogleSynthesizer",
         extra="google",
         package="google.cloud.texttospeech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),

@@ -1,0 +1,153 @@
+"""Text in, speech out as it is made, without word times: Google Cloud's streaming synthesis."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from google.cloud import texttospeech_v1 as texttospeech
+from google.cloud.texttospeech_v1.services.text_to_speech.transports import (
+    TextToSpeechGrpcAsyncIOTransport as Transport,
+)
+from grpc import aio
+
+from bench import clock
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.answering import Sentences
+from bench.engine.synthesizer import (
+    BaseMessage,
+    BaseSynthesizer,
+    SynthesisResult,
+    proportion_up_to,
+)
+from bench.errors import BrokenStream, ProviderError, Stalled
+from bench.providers.connections import FIRST_RESULT_SECONDS
+from bench.providers.google_channel import (
+    LANGUAGE,
+    PROVIDER,
+    GoogleAccess,
+    GoogleCall,
+    connected,
+    regional,
+)
+from bench.providers.pieces import pieces
+
+HOST = "texttospeech.googleapis.com"
+FAMILY = "Chirp3-HD"  # the voices that stream
+SPEAKER = "Charon"
+RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # Hz that may be asked for
+USUAL_RATE = 24_000
+CHARACTERS_PER_SECOND = 14.0  # of speech whose length is not known yet
+_FULL_NAME = re.compile(r"(?P<language>[a-z]{2,3}-[A-Z]{2})-.+")
+
+
+class GoogleSynthesizer(BaseSynthesizer):
+    """Speech over one call a message, each of its sentences a request.
+
+    Streaming has no word times: how far the listener got is estimated by proportion of the letters.
+    `synthesizer_config` may hold `voice` ("en-US-Chirp3-HD-Charon", or only "Charon"), `language`
+    ("en" or "en-US") and `google_voice_url`: the address of a server that speaks the same protocol.
+    """
+
+    provider = PROVIDER
+
+    def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(synthesizer_config)
+        config = synthesizer_config or {}
+        self.language = regional(config.get("language") or LANGUAGE)
+        self.voice = config.get("voice") or SPEAKER
+        if named := _FULL_NAME.fullmatch(self.voice):
+            self.language = named["language"]
+        elif "-" not in self.voice:
+            self.voice = f"{self.language}-{FAMILY}-{self.voice}"
+        self.first_result_seconds = FIRST_RESULT_SECONDS
+        self._access = GoogleAccess(config, "google_voice_url", HOST)
+        self._channel: aio.Channel | None = None
+        self._client: texttospeech.TextToSpeechAsyncClient | None = None
+
+    async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+        """Begin to say `message`; what was heard of it is an estimate."""
+        rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
+        spoken = _Spoken(message.text)
+        chunks = pieces(self._audio(spoken, rate), rate, self.sampling_rate, chunk_size)
+        heard = proportion_up_to(message.text, spoken.total_seconds)
+        return SynthesisResult(chunks, heard, estimated=True)
+
+    async def terminate(self) -> None:
+        """Close the channel."""
+        channel, self._channel, self._client = self._channel, None, None
+        if channel is not None:
+            await channel.close()
+
+    async def _audio(self, spoken: _Spoken, rate: int) -> AsyncGenerator[bytes, None]:
+        """The PCM as it comes."""
+        call = GoogleCall(self._access)
+        try:
+            await call.open(self._connected().streaming_synthesize)
+            async with clock.deadline(self.first_result_seconds):
+                await self._ask(call, spoken.text, rate)
+            while pcm := await self._next(call):
+                spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                yield pcm
+        except TimeoutError:
+            raise Stalled(self.provider, "no audio in time") from None
+        except ProviderError:
+            if self._channel is not None and not connected(self._channel):
+                await self.terminate()  # the next call is not to wait for this connection
+            raise
+        finally:
+            call.cancel()
+        spoken.is_whole = True
+        if spoken.seconds == 0.0 and any(map(str.isalnum, spoken.text)):
+            raise BrokenStream(self.provider, "the speech ended before its text did")
+
+    async def _ask(self, call: GoogleCall, text: str, rate: int) -> None:
+        await call.write(_config(self.voice, self.language, rate))
+        sentences = Sentences()
+        for sentence in (*sentences.feed(text), sentences.flush()):
+            if sentence:
+                spoken = texttospeech.StreamingSynthesisInput(text=f"{sentence} ")
+                await call.write(texttospeech.StreamingSynthesizeRequest(input=spoken))
+        await call.finish()
+
+    async def _next(self, call: GoogleCall) -> bytes:
+        """The next piece, empty after the last."""
+        async with clock.deadline(self.first_result_seconds):
+            response = await call.read()
+        if response is not None and not response.audio_content:
+            raise BrokenStream(self.provider, "a response without audio")
+        return response.audio_content if response is not None else b""
+
+    def _connected(self) -> texttospeech.TextToSpeechAsyncClient:
+        if self._client is None:
+            self._channel = self._access.channel(Transport)
+            transport = Transport(channel=self._channel)
+            self._client = texttospeech.TextToSpeechAsyncClient(transport=transport)
+        return self._client
+
+
+class _Spoken:
+    """A text, and how much of its audio there is."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.seconds = 0.0
+        self.is_whole = False
+
+    def total_seconds(self) -> float:
+        """How long the whole will be, guessed while it is still being made."""
+        if self.is_whole:
+            return self.seconds
+        return max(self.seconds, len(self.text) / CHARACTERS_PER_SECOND)
+
+
+def _config(voice: str, language: str, rate: int) -> texttospeech.StreamingSynthesizeRequest:
+    return texttospeech.StreamingSynthesizeRequest(
+        streaming_config=texttospeech.StreamingSynthesizeConfig(
+            voice=texttospeech.VoiceSelectionParams(name=voice, language_code=language),
+            streaming_audio_config=texttospeech.StreamingAudioConfig(
+                audio_encoding=texttospeech.AudioEncoding.PCM, sample_rate_hertz=rate
+            ),
+        )
+    )
