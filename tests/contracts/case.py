@@ -88,7 +88,8 @@ class Case:
         return {**self.config, self.url: url, "keys": keys, **config}
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
-        """Let it happen on the clock that the SDK can live on."""
+        """Let it happen on the clock that the SDK can live on, everything imported."""
+        _named(self.emulator), _named(self.adapter)
         return clock.run(main, virtual=self.virtual)
 
     def but(self, **changes: Any) -> Case:
