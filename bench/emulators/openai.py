@@ -2,152 +2,179 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, Answer, Request, serving
-from bench.emulators.trouble import Trouble, refuse, suffer
-from bench.simulation.context import Reply
-from bench.simulation.faults import Fault
+from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens, words
+from bench.emulators.serving import Answer, Request
 
 KEY = "an-openai-key-for-emulators"
-_TOKEN = re.compile(r"\s*\S+")
-_EVENTS = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
-_MALFORMED = b'data: {"id": "chatcmpl-0", "choices": [{"del\n\n'
+MODELS = ("gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini")
+_ERRORS: Mapping[int, tuple[str, str | None]] = {
+    400: ("We could not parse the body of your request.", None),
+    401: ("Incorrect API key provided.", "invalid_api_key"),
+    404: ("Unknown request URL.", "unknown_url"),
+    429: ("Rate limit reached for requests", "rate_limit_exceeded"),
+    503: ("The server is overloaded", "overloaded"),
+}
 
 
-class OpenAIEmulator:
-    """A server of `/v1/chat/completions`.
+class OpenAIEmulator(LanguageModel):
+    """A server of `/v1/chat/completions` and `/v1/models`."""
 
-    `replies` are tried in order on the user's newest words. `first` and `every` draw the seconds
-    before the first token and before each further one. `requests` keeps the bodies it was sent,
-    `gone` the instants at which a client hung up in the middle of an answer.
-    """
-
-    def __init__(
-        self,
-        replies: Sequence[Reply] = (),
-        *,
-        key: str = KEY,
-        first: Callable[[], float] = lambda: 0.3,
-        every: Callable[[], float] = lambda: 0.02,
-        faults: Iterable[Fault] = (),
-        turn: Callable[[], int] | None = None,
-    ) -> None:
-        self.replies, self.key = tuple(replies), key
-        self.requests: list[dict[str, Any]] = []
-        self.gone: list[float] = []
-        self.url = ""
-        self._first, self._every = first, every
-        self._trouble = Trouble(faults, "llm", turn)
-
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[OpenAIEmulator, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving(self._handle, port) as port:
-            self.url = f"http://{LOOPBACK}:{port}/v1"
-            yield self
-
-    async def _handle(self, request: Request, answer: Answer) -> None:
-        try:
-            await self._answer(request, answer)
-        except asyncio.CancelledError:
-            self.gone.append(clock.now())
-            raise
+    usual_key = KEY
+    base_path = "/v1"
+    malformed = b'data: {"id": "chatcmpl-0", "choices": [{"del\n\n'
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         if request.headers.get("authorization") != f"Bearer {self.key}":
-            answer.whole(401, _error("Incorrect API key provided.", "invalid_api_key"))
+            answer.whole(401, self._error(401))
             return
-        if (request.method, request.path) != ("POST", "/v1/chat/completions"):
-            answer.whole(404, _error(f"Unknown request: {request.path}", "unknown_url"))
-            return
+        match request.method, request.path:
+            case "GET", "/v1/models":
+                answer.whole(200, _models())
+            case "POST", "/v1/chat/completions":
+                await self._complete(request, answer)
+            case _:
+                answer.whole(404, self._error(404))
+
+    async def _complete(self, request: Request, answer: Answer) -> None:
         try:
             body = request.json()
-            messages, model = body["messages"], str(body["model"])
-        except (ValueError, KeyError):
-            answer.whole(400, _error("We could not parse the body of your request.", None))
+            model = str(body["model"])
+            written = self._reply(body)
+        except (ValueError, LookupError, TypeError) as error:
+            said = str(error) if type(error) is ValueError else ""
+            answer.whole(400, self._error(400, said))
             return
         self.requests.append(body)
-        if (fault := self._trouble.begins()) is not None:
-            await refuse(fault, answer, _REFUSALS)
+        if await self._refused(answer):
             return
-        text = self._reply(messages)
-        usage = _usage(messages, text)
+        usage = _usage(body["messages"], written)
         if body.get("stream"):
             options: dict[str, Any] = body.get("stream_options") or {}
             wanted = usage if options.get("include_usage") else None
-            await self._stream(answer, model, text, wanted)
+            await self._stream(answer, model, written, wanted)
         else:
-            await clock.sleep(self._first() + sum(self._every() for _ in _TOKEN.findall(text)[1:]))
-            answer.whole(200, self._completion(model, text, usage))
+            await self._thinks(written)
+            answer.whole(200, self._completion(model, written, usage))
 
-    def _reply(self, messages: Sequence[dict[str, Any]]) -> str:
-        asked = [str(message["content"]) for message in messages if message["role"] == "user"]
-        words = asked[-1] if asked else ""
-        fitting = (reply.say for reply in self.replies if reply.fits(words))
-        return next(fitting, "I am afraid I cannot say.")
+    def _reply(self, body: Mapping[str, Any]) -> Written:
+        """The answer to a request.
+
+        Raises:
+            ValueError: a call of a tool's has no result, or a result no call.
+        """
+        messages: list[dict[str, Any]] = body["messages"]
+        _check_results(messages)
+        roles = [message["role"] for message in messages]
+        newest = len(roles) - roles[::-1].index("user") if "user" in roles else 0
+        asked = words(messages[newest - 1]["content"]) if newest else ""
+        results = [words(one["content"]) for one in messages[newest:] if one["role"] == "tool"]
+        offered = [str(tool["function"]["name"]) for tool in body.get("tools") or ()]
+        return self._written(asked, offered, results or None)
 
     async def _stream(
-        self, answer: Answer, model: str, text: str, usage: dict[str, int] | None
+        self, answer: Answer, model: str, written: Written, usage: dict[str, int] | None
     ) -> None:
-        answer.begin(200, _EVENTS)
+        answer.begin(200, EVENTS)
         answer.write(self._chunk(model, {"role": "assistant", "content": ""}))
-        slow = self._trouble.suffers(("slow",))
-        factor = slow.factor if slow is not None else 1.0
-        for number, token in enumerate(_TOKEN.findall(text)):
-            fault = self._trouble.breaks(number, number + 1)
-            if fault is not None and await suffer(fault, answer, _MALFORMED):
-                return
-            await clock.sleep(factor * (self._every() if number else self._first()))
-            answer.write(self._chunk(model, {"content": token}))
-        answer.write(self._chunk(model, {}, "stop"))
+        if not await self._writes(answer, self._pieces(model, written)):
+            return
+        answer.write(self._chunk(model, {}, _finish(written)))
         if usage is not None:
             answer.write(_event({**self._about(model), "choices": [], "usage": usage}))
         answer.write(b"data: [DONE]\n\n")
-        answer.end()
+        await self._ends(answer)
+
+    def _pieces(self, model: str, written: Written) -> Iterator[bytes]:
+        for token in tokens(written.text):
+            yield self._chunk(model, {"content": token})
+        for place, call in enumerate(self._calls(written)):
+            named = {"name": call["function"]["name"], "arguments": ""}
+            yield self._chunk(model, {"tool_calls": [{**call, "index": place, "function": named}]})
+            for fragment in written.wishes[place].fragments:
+                part = {"index": place, "function": {"arguments": fragment}}
+                yield self._chunk(model, {"tool_calls": [part]})
+
+    def _calls(self, written: Written) -> list[dict[str, Any]]:
+        return [
+            {
+                "id": f"call_{len(self.requests)}_{place}",
+                "type": "function",
+                "function": {"name": wish.name, "arguments": wish.arguments},
+            }
+            for place, wish in enumerate(written.wishes)
+        ]
 
     def _about(self, model: str) -> dict[str, Any]:
         number, created = len(self.requests), int(clock.now())
         kind = "chat.completion.chunk"
         return {"id": f"chatcmpl-{number}", "object": kind, "created": created, "model": model}
 
-    def _chunk(self, model: str, delta: dict[str, str], finish: str | None = None) -> bytes:
+    def _chunk(self, model: str, delta: dict[str, Any], finish: str | None = None) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
         return _event({**self._about(model), "choices": [choice]})
 
-    def _completion(self, model: str, text: str, usage: dict[str, int]) -> dict[str, Any]:
-        message = {"role": "assistant", "content": text, "refusal": None}
-        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    def _completion(self, model: str, written: Written, usage: dict[str, int]) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": written.text, "refusal": None}
+        if written.wishes:
+            message |= {"content": written.text or None, "tool_calls": self._calls(written)}
+        finish = _finish(written)
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         about = {**self._about(model), "object": "chat.completion"}
         return {**about, "choices": [choice], "usage": usage}
+
+    def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:
+        usual, code = _ERRORS.get(status, ("The server had an error", None))
+        kind = "server_error" if status >= 500 else "invalid_request_error"
+        said = message or usual
+        return {"error": {"message": said, "type": kind, "param": None, "code": code}}
+
+    def _error_piece(self, named: str) -> bytes:
+        error = {"message": "The server had an error", "type": named, "param": None, "code": None}
+        return _event({"error": error})
+
+
+def _finish(written: Written) -> str:
+    return "tool_calls" if written.wishes else "stop"
+
+
+def _models() -> dict[str, Any]:
+    about = {"object": "model", "created": 1_744_316_542, "owned_by": "system"}
+    return {"object": "list", "data": [{"id": name, **about} for name in MODELS]}
 
 
 def _event(content: object) -> bytes:
     return f"data: {json.dumps(content)}\n\n".encode()
 
 
-def _error(message: str, code: str | None) -> dict[str, Any]:
-    kind = "invalid_request_error"
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
-
-
-_REFUSALS = {
-    429: _error("Rate limit reached for requests", "rate_limit_exceeded"),
-    503: _error("The server is overloaded", "overloaded"),
-}
-
-
-def _usage(messages: Sequence[dict[str, Any]], text: str) -> dict[str, int]:
-    asked = sum(len(_TOKEN.findall(str(message["content"]))) for message in messages)
-    answered = len(_TOKEN.findall(text))
+def _usage(messages: Sequence[dict[str, Any]], written: Written) -> dict[str, int]:
+    asked = count(*(message.get("content") for message in messages))
     return {
         "prompt_tokens": asked,
-        "completion_tokens": answered,
-        "total_tokens": asked + answered,
+        "completion_tokens": written.tokens,
+        "total_tokens": asked + written.tokens,
     }
+
+
+def _check_results(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Every call is answered right after it, and nothing else is.
+
+    Raises:
+        ValueError: it is not so.
+    """
+    open_calls = list[str]()
+    for message in messages:
+        if message["role"] == "tool":
+            if message["tool_call_id"] not in open_calls:
+                raise ValueError("a message with role 'tool' must follow its 'tool_calls'")
+            open_calls.remove(message["tool_call_id"])
+            continue
+        if open_calls:
+            break
+        open_calls = [str(call["id"]) for call in message.get("tool_calls") or ()]
+    if open_calls:
+        raise ValueError(f"no tool message responds to these 'tool_call_id's: {open_calls}")

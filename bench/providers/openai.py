@@ -2,33 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+import contextlib
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
-import httpx2
 import openai
 from openai.types.chat import ChatCompletionChunk
+from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
 
 from bench.engine.agent import BaseAgent, GeneratedResponse
 from bench.engine.synthesizer import BaseMessage
-from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
-from bench.providers.connections import (
-    CONNECT_SECONDS,
-    FIRST_RESULT_SECONDS,
-    KEPT_OPEN_SECONDS,
-    key_of,
-    quoted,
-    refused,
-    tls,
+from bench.engine.tools import Tool, ToolCall
+from bench.errors import BrokenStream, ProviderError
+from bench.providers.connections import key_of, quoted, refused
+from bench.providers.model_http import (
+    TIMEOUT,
+    closed,
+    http_client,
+    transport_failed,
+    what_follows,
 )
+from bench.providers.spoken_part import CUT_OFF, SYSTEM_PROMPT
 
 MODEL = "gpt-4.1-mini"
-SYSTEM_PROMPT = (
-    "You speak with a caller on the telephone. Answer in one to three short sentences of plain "
-    "spoken English, without lists or markup. A message of yours that ends in a dash was cut off: "
-    "the caller heard that much of it and no more."
-)
-CUT_OFF = " –"  # ends a message of the bot's that was cut off
 
 
 class OpenAIAgent(BaseAgent):
@@ -53,27 +50,24 @@ class OpenAIAgent(BaseAgent):
         self, human_input: str, is_interrupt: bool, conversation_id: str
     ) -> AsyncGenerator[GeneratedResponse, None]:
         """The model's answer as it writes it; closing the generator closes the request."""
-        begun = finished = False
+        begun, calls = False, _Calls(self.provider)
         try:
-            request = self._connected().chat.completions.create(
-                model=self.model,
-                messages=cast("Any", self._messages()),
-                stream=True,
-                stream_options={"include_usage": True},
-            )
-            async with await request as stream:
-                begun = True
-                async for chunk in stream:
-                    response, ends = _read(chunk)
-                    finished = finished or ends
+            async with await self._request() as stream:
+                begun, chunks = True, aiter(stream)
+                async for chunk in chunks:
+                    response, ends = _read(chunk, calls)
                     if response is not None:
                         yield response
+                    if ends:
+                        break
+                else:
+                    raise BrokenStream(self.provider, "the stream closed before the answer's end")
+                for response in _ending(await what_follows(chunks), calls):
+                    yield response
         except openai.OpenAIError as error:
             raise self._translated(error, begun=begun) from None
         except ValueError:
             raise BrokenStream(self.provider, "not a chunk of a chat completion") from None
-        if not finished:
-            raise BrokenStream(self.provider, "the stream closed before the answer was complete")
 
     async def warm_up(self) -> None:
         """Make the client."""
@@ -82,47 +76,69 @@ class OpenAIAgent(BaseAgent):
     async def hang_up(self) -> None:
         """Close the connections."""
         if self._client is not None:
-            await self._client.close()
+            await closed(self._client.close())
 
     def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
-            limits = httpx2.Limits(keepalive_expiry=KEPT_OPEN_SECONDS)
-            # A read may wait as long as the first result; the engine times the pieces after it.
-            timeout = httpx2.Timeout(FIRST_RESULT_SECONDS, connect=CONNECT_SECONDS)
             self._client = openai.AsyncOpenAI(
                 api_key=self._key.reveal(),
                 base_url=self._base_url,
                 max_retries=0,
-                http_client=httpx2.AsyncClient(verify=tls(), timeout=timeout, limits=limits),
-                timeout=timeout,
+                http_client=http_client(),
+                timeout=TIMEOUT,
             )
         return self._client
 
-    def _messages(self) -> list[dict[str, str]]:
-        """The history as it was heard, cut-off messages marked."""
-        messages = self.transcript.to_openai_messages(self.system_prompt)
-        spoken = [message for message in self.transcript.event_logs if message.text]
-        for message, told in zip(spoken, messages[-len(spoken) :], strict=bool(spoken)):
-            if message.interrupted:
-                told["content"] += CUT_OFF
-        return messages
+    async def _request(self) -> openai.AsyncStream[ChatCompletionChunk]:
+        messages = self.transcript.to_openai_messages(self.system_prompt, cut_off=CUT_OFF)
+        tools = [_function(tool) for tool in self.tools]
+        return await self._connected().chat.completions.create(
+            model=self.model,
+            messages=cast("Any", messages),
+            tools=cast("Any", tools) if tools else openai.omit,
+            stream=True,
+            stream_options={"include_usage": True},
+        )
 
     def _translated(self, error: openai.OpenAIError, *, begun: bool) -> ProviderError:
         match error:
             case openai.APIStatusError():
                 said, headers = _said(error), error.response.headers
                 return refused(self.provider, error.status_code, headers, said, self._key)
-            case openai.APITimeoutError() if isinstance(error.__cause__, httpx2.ConnectTimeout):
-                return ConnectFailed(self.provider, "no connection in time")
-            case openai.APITimeoutError():
-                return Stalled(self.provider, "no text in time")
-            case openai.APIConnectionError() if not begun:
-                return ConnectFailed(self.provider, _story(error))
-            case _:
-                return BrokenStream(self.provider, quoted(_story(error), self._key))
+            case openai.APIConnectionError(__cause__=Exception() as cause):
+                return transport_failed(self.provider, cause, self._key, begun=begun)
+            case _:  # an error in the middle of the stream
+                return BrokenStream(self.provider, quoted(str(error), self._key))
 
 
-def _read(chunk: ChatCompletionChunk) -> tuple[GeneratedResponse | None, bool]:
+class _Calls:
+    """Calls of tools, put together from the fragments in which they come."""
+
+    def __init__(self, provider: str) -> None:
+        self._provider = provider
+        self._calls = list[ToolCall]()
+        self._places = dict[int, int]()  # in the list, by the vendor's index
+
+    @property
+    def made(self) -> tuple[ToolCall, ...]:
+        return tuple(self._calls)
+
+    def add(self, fragment: ChoiceDeltaToolCall) -> None:
+        """A fragment: the first of a call names it, the others go on with its arguments."""
+        place = self._places.get(fragment.index)
+        # A like service may give every call the same index: a new id then begins a new one.
+        if place is None or fragment.id not in (None, "", self._calls[place].id):
+            place = self._places[fragment.index] = len(self._calls)
+            self._calls.append(ToolCall(fragment.id or f"call_{place}", "", ""))
+        begun, function = self._calls[place], fragment.function
+        if function is not None:
+            name, arguments = function.name or "", function.arguments or ""
+            self._calls[place] = replace(
+                begun, name=begun.name + name, arguments=begun.arguments + arguments
+            )
+
+
+def _read(chunk: ChatCompletionChunk, calls: _Calls) -> tuple[GeneratedResponse | None, bool]:
     """What a chunk says, if anything, and whether the answer is complete with it.
 
     Raises:
@@ -132,6 +148,8 @@ def _read(chunk: ChatCompletionChunk) -> tuple[GeneratedResponse | None, bool]:
         choice = chunk.choices[0] if chunk.choices else None
         text = (choice.delta.content or "") if choice is not None else ""
         ends = choice is not None and choice.finish_reason is not None
+        for fragment in (choice.delta.tool_calls or ()) if choice is not None else ():
+            calls.add(fragment)
         counts = chunk.usage.model_dump(exclude_none=True) if chunk.usage is not None else {}
     except (AttributeError, TypeError, LookupError) as error:
         raise ValueError("not a chunk") from error
@@ -141,12 +159,25 @@ def _read(chunk: ChatCompletionChunk) -> tuple[GeneratedResponse | None, bool]:
     return GeneratedResponse(BaseMessage(text), usage=usage or None), ends
 
 
+def _ending(chunks: Iterable[ChatCompletionChunk], calls: _Calls) -> list[GeneratedResponse]:
+    """What there is to tell once the answer is complete: its tools, and what it cost."""
+    found = [GeneratedResponse(BaseMessage(""), tool_calls=calls.made)] if calls.made else []
+    with contextlib.suppress(ValueError):
+        found += [response for chunk in chunks if (response := _read(chunk, calls)[0])]
+    return found
+
+
+def _function(tool: Tool) -> dict[str, Any]:
+    """A tool as the vendor is told of it."""
+    about = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": dict(tool.parameters),
+    }
+    return {"type": "function", "function": about}
+
+
 def _said(error: openai.APIStatusError) -> str:
     """The vendor's words in the body of a refusal, where it has the usual shape."""
     told = error.body.get("message") if isinstance(error.body, dict) else None
     return str(told or error.message)
-
-
-def _story(error: openai.OpenAIError) -> str:
-    cause = error.__cause__
-    return f"{error} ({type(cause).__name__})" if cause is not None else str(error)

@@ -1,0 +1,197 @@
+"""A caller's words in, the script's answer out token by token: what emulated models share."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self, cast
+
+from bench import clock
+from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.trouble import Trouble, refuse, suffer
+from bench.simulation.context import Reply
+from bench.simulation.faults import Fault
+
+AT_A_LOSS = "I am afraid I cannot say."
+EVENTS = {"content-type": "text/event-stream", "transfer-encoding": "chunked"}
+ERROR_AFTER_TOKENS = 2
+FRAGMENT = 8  # characters of a tool's arguments, as long as a token or two
+RESULT = "{result}"  # in a reply: what the tool gave
+_TOKEN = re.compile(r"\s*\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A tool that the model wants called; `arguments` is JSON."""
+
+    name: str
+    arguments: str
+
+    @property
+    def fragments(self) -> list[str]:
+        """The arguments as they are written."""
+        text = self.arguments
+        return [text[place : place + FRAGMENT] for place in range(0, len(text), FRAGMENT)]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model has to say: words, or tools that it wants called, with words before them."""
+
+    text: str
+    wishes: tuple[Wish, ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """What it counts for; the name of a tool is a token."""
+        return count(self.text) + sum(1 + len(wish.fragments) for wish in self.wishes)
+
+
+def tokens(text: str) -> list[str]:
+    """Words with the space before them: what these models take for tokens."""
+    return _TOKEN.findall(text)
+
+
+def count(*said: object) -> int:
+    """Tokens of texts, or of what holds texts."""
+    return sum(len(tokens(words(one))) for one in said)
+
+
+def words(content: object) -> str:
+    """The text of a message, which is one or holds pieces with a `text` each."""
+    if isinstance(content, str):
+        return content
+    pieces = cast("list[object]", content) if isinstance(content, list) else []
+    return " ".join(
+        str(cast("dict[str, object]", piece).get("text", ""))
+        for piece in pieces
+        if isinstance(piece, dict) and "text" in piece
+    )
+
+
+class LanguageModel(ABC):
+    """A server that answers with the first of `replies` that fits the user's newest words.
+
+    A reply with a tool has it called first, if the request offers it; replies right after it that
+    fit as well and say nothing are further tools, called with it. `aside` is said before any tool.
+
+    `first` and `every` draw the seconds before the first token and before each further one.
+    `refuses_with` is an HTTP status that every request meets; `error_event` the vendor's name of an
+    error that breaks off every streamed answer after `error_after` tokens, `lingers` the seconds
+    for which a streamed answer is left open after its end. `requests` keeps the bodies that were
+    sent, `gone` the instants at which a client hung up in the middle of an answer.
+    """
+
+    usual_key: ClassVar[str] = ""
+    base_path: ClassVar[str] = ""  # of `url`
+    malformed: ClassVar[bytes] = b""  # a piece that the protocol does not allow
+
+    def __init__(
+        self,
+        replies: Sequence[Reply] = (),
+        *,
+        key: str | None = None,
+        first: Callable[[], float] = lambda: 0.3,
+        every: Callable[[], float] = lambda: 0.02,
+        aside: str = "",
+        refuses_with: int = 0,
+        error_event: str = "",
+        error_after: int = ERROR_AFTER_TOKENS,
+        lingers: float = 0.0,
+        faults: Iterable[Fault] = (),
+        turn: Callable[[], int] | None = None,
+    ) -> None:
+        self.replies, self.key = tuple(replies), self.usual_key if key is None else key
+        self.requests: list[dict[str, Any]] = []
+        self.gone: list[float] = []
+        self.url = ""
+        self._first, self._every = first, every
+        self._aside, self._lingers = aside, lingers
+        self._refuses_with = refuses_with
+        self._error_event, self._error_after = error_event, error_after
+        self._trouble = Trouble(faults, "llm", turn)
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncGenerator[Self, None]:
+        """Serve until the block ends; `url` is the base address, a free port's unless given."""
+        async with serving(self._handle, port) as port:
+            self.url = f"http://{LOOPBACK}:{port}{self.base_path}"
+            yield self
+
+    async def _handle(self, request: Request, answer: Answer) -> None:
+        try:
+            await self._answer(request, answer)
+        except asyncio.CancelledError:
+            self.gone.append(clock.now())
+            raise
+
+    @abstractmethod
+    async def _answer(self, request: Request, answer: Answer) -> None:
+        """Answer one request."""
+
+    @abstractmethod
+    def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:
+        """The body of a refusal; `delay` is after how many seconds to try again."""
+
+    @abstractmethod
+    def _error_piece(self, named: str) -> bytes:
+        """An error, by the vendor's name, in the middle of a stream."""
+
+    async def _refused(self, answer: Answer) -> bool:
+        """Turn a request down, if that is what it is to meet."""
+        if self._refuses_with:
+            answer.whole(self._refuses_with, self._error(self._refuses_with, delay=7.0))
+            return True
+        if (fault := self._trouble.begins()) is None:
+            return False
+        delay = fault.retry_after_seconds
+        await refuse(fault, answer, {429: self._error(429, delay=delay), 503: self._error(503)})
+        return True
+
+    def _written(
+        self, asked: str, offered: Collection[str], results: Sequence[str] | None
+    ) -> Written:
+        """The answer to words, given the names of the tools there are and, once tools were called,
+        what they gave."""
+        fitting = (place for place, reply in enumerate(self.replies) if reply.fits(asked))
+        if (place := next(fitting, None)) is None:
+            return Written(AT_A_LOSS)
+        reply = self.replies[place]
+        if reply.tool not in offered or results is not None:
+            return Written(reply.say.replace(RESULT, ", ".join(results or ())))
+        wishes = [Wish(reply.tool, reply.arguments)]
+        for more in self.replies[place + 1 :]:
+            if more.say or more.tool not in offered or not more.fits(asked):
+                break
+            wishes.append(Wish(more.tool, more.arguments))
+        return Written(self._aside, tuple(wishes))
+
+    async def _thinks(self, written: Written) -> None:
+        """As long as it takes to write it all."""
+        await clock.sleep(self._first() + sum(self._every() for _ in range(1, written.tokens)))
+
+    async def _writes(self, answer: Answer, pieces: Iterable[bytes]) -> bool:
+        """A stream's pieces, a token each, in time; False when the answer was broken off."""
+        slow = self._trouble.suffers(("slow",))
+        factor = slow.factor if slow is not None else 1.0
+        for number, piece in enumerate(pieces):
+            fault = self._trouble.breaks(number, number + 1)
+            if fault is not None and await suffer(fault, answer, self.malformed):
+                return False
+            if self._error_event and number == self._error_after:
+                answer.write(self._error_piece(self._error_event))
+                answer.end()
+                return False
+            await clock.sleep(factor * (self._every() if number else self._first()))
+            answer.write(piece)
+        return True
+
+    async def _ends(self, answer: Answer) -> None:
+        """The last piece was written."""
+        if self._lingers:
+            await clock.sleep(self._lingers)
+        answer.end()

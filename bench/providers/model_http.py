@@ -1,0 +1,65 @@
+"""Requests out, streams of text in: what the SDKs of language models that use httpx2 share."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable
+from typing import TypeVar
+
+import httpx2
+
+from bench import clock
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
+from bench.providers.connections import (
+    CONNECT_SECONDS,
+    FIRST_RESULT_SECONDS,
+    HANG_UP_SECONDS,
+    KEPT_OPEN_SECONDS,
+    quoted,
+    tls,
+)
+from bench.settings import Secret
+
+T = TypeVar("T")
+
+LINGER_SECONDS = 0.1  # for what follows an answer: a stream that is read to its end stays open
+
+# A read may wait as long as the first result; the engine times the pieces after it.
+TIMEOUT = httpx2.Timeout(FIRST_RESULT_SECONDS, connect=CONNECT_SECONDS)
+
+
+def http_client() -> httpx2.AsyncClient:
+    """Connections of one agent, kept open between its turns; proxies and the like come from the
+    SDK's own settings."""
+    limits = httpx2.Limits(keepalive_expiry=KEPT_OPEN_SECONDS)
+    return httpx2.AsyncClient(verify=tls(), timeout=TIMEOUT, limits=limits)
+
+
+async def what_follows(chunks: AsyncIterator[T]) -> list[T]:
+    """What a stream holds after the end of its answer."""
+    found = list[T]()
+    # The answer is complete: however its stream ends does not change that.
+    with contextlib.suppress(Exception):
+        async with clock.deadline(LINGER_SECONDS):
+            async for chunk in chunks:
+                found.append(chunk)
+    return found
+
+
+async def closed(closing: Awaitable[None]) -> None:
+    """Wait until connections are closed, within the bound whatever the peer does."""
+    with contextlib.suppress(TimeoutError):
+        async with clock.deadline(HANG_UP_SECONDS):
+            await closing
+
+
+def transport_failed(provider: str, error: Exception, key: Secret, *, begun: bool) -> ProviderError:
+    """The error for a connection's; `begun`: the service had answered."""
+    match error:
+        case httpx2.ConnectTimeout() | httpx2.PoolTimeout():
+            return ConnectFailed(provider, "no connection in time")
+        case httpx2.TimeoutException():
+            return Stalled(provider, "no text in time")
+        case _:
+            kind = BrokenStream if begun else ConnectFailed
+            return kind(provider, quoted(f"{type(error).__name__}: {error}", key))
