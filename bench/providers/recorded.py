@@ -89,22 +89,24 @@ class RecordedTranscriber(BaseTranscriber):
         self._failed = asyncio.get_running_loop().create_future()
         try:
             await self._failed
-        finally:
+        except asyncio.CancelledError:
             for task in self._playing:
                 task.cancel()
             await Ending(self._playing)
+            raise
 
     async def _play(self, due: list[Heard], sound: str) -> None:
         came_at = clock.now()
         for event in due:
             if (event.samples, event.sound) != (self._samples, sound):
+                self._left.clear()
                 self._break(Rejected(self.provider, "this is not the audio of the recording"))
                 return
             await clock.sleep_until(came_at + event.after_seconds)
             if event.said is not None:
                 await self.output_queue.put(_said(event.said))
             elif event.failed is not None:
-                self.failed(event.failed.error(self.provider))
+                self._break(event.failed.error(self.provider))
 
     def _break(self, error: Exception) -> None:
         if self._failed is not None and not self._failed.done():

@@ -77,8 +77,7 @@ class _Ears:
 
     def failed(self, error: BaseException, after_seconds: float = 0.0) -> None:
         if isinstance(error, ProviderError):
-            after = after_seconds if error.after_seconds is None else error.after_seconds
-            self._keep(failed=dataclasses.replace(Failure.of(error), after_seconds=after))
+            self._keep(failed=Failure.of(error))
         self._fail(error, after_seconds)
 
     def _keep(self, **what: Any) -> None:

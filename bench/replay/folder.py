@@ -156,7 +156,7 @@ def _telling(run: Run) -> dict[str, Any]:
         "format": FORMAT,
         "scenario": to_plain(run.scenario) | {"path": None, "audio": None},
         "stack": to_plain(run.stack),
-        "simulated": run.stack.simulated,
+        "simulated": run.simulated,
         "assumptions": list(run.assumptions),
         "settings": to_plain(run.scenario.setup.settings),
         "seed": run.seed,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+import dataclasses
+from typing import Any
 
 import numpy as np
 
-from bench import assembly, clock, config
+from bench import assembly, clock
 from bench.audio import SAMPLE_RATE
 from bench.config import Config
+from bench.emulators.stand_ins import Served, serving
 from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
@@ -23,29 +24,12 @@ from bench.replay.runs import Run
 from bench.replay.scenario import Scenario, Stack, Step
 from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser
-from bench.settings import AppSettings, ProviderSettings, Secret
+from bench.settings import AppSettings, ProviderSettings, Secret, ServiceSettings
 from bench.simulation.context import Simulation
 from bench.simulation.draws import Draws
 from bench.simulation.profiles import profile
 from bench.trace import Trace
 from bench.truths import ReplayStarted
-
-StandIns = Callable[[Simulation], contextlib.AbstractAsyncContextManager["Served"]]
-
-
-class Served(Protocol):
-    """Servers that stand in for vendors: where they are, and the keys that they take."""
-
-    @property
-    def addresses(self) -> Mapping[str, str]:
-        """By the names of the settings."""
-        ...
-
-    @property
-    def keys(self) -> Mapping[str, Secret]:
-        """By the names of the variables."""
-        ...
-
 
 LATE_SECONDS = 0.02  # that a frame may leave after its time; later, the run counts for nothing
 SETTLE_SECONDS = 1.0  # for a conversation to end
@@ -58,14 +42,13 @@ async def play(
     seed: int | None = None,
     repeat: int = 0,
     clock_kind: str | None = None,
-    stand_ins: StandIns | None = None,
     cassette: Cassette | None = None,
 ) -> Run:
     """Play a scenario once, on the running loop's clock; `seed` is the scenario's unless given.
 
     Several may be played side by side in one loop; each has its own draws, truth and trace.
-    `stand_ins` serves what the stack's vendors would, for as long as the run lasts; what the
-    stack's providers do is kept on `cassette`.
+    In virtual time emulators stand in for the stack's vendors, at the pace of simulated ones, and
+    no key is wanted. What the stack's providers do is kept on `cassette`.
 
     Raises:
         ConfigError: a provider that cannot be used, or speech that was not rendered.
@@ -77,7 +60,10 @@ async def play(
     clips = {step.id: _clip(scenario, step, line) for step in scenario.script}
     simulation = _simulation(scenario, draws)
     async with contextlib.AsyncExitStack() as servers:
-        served = await servers.enter_async_context(stand_ins(simulation)) if stand_ins else None
+        served = None
+        if stack.has_vendors and kind == "virtual":
+            vendors = serving(simulation, stack.vendors)
+            served = await servers.enter_async_context(vendors)
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
         if cassette is not None:
@@ -130,18 +116,23 @@ def _conversation(
             "replayed in virtual time; use --clock wall, or a sim: voice"
         )
     wanted: dict[str, Any] = {"greeting": "", **scenario.setup.settings}
-    keys = config.read_keys() if stack.has_vendors else {}
+    keys, services = dict[str, Secret](), ServiceSettings()
+    if served is not None:
+        keys = served.keys
+        services = dataclasses.replace(services, **served.addresses)
+    elif stack.has_vendors:
+        owners = assembly.settings()
+        keys, services = dict(owners.keys), owners.services
     base = Config(
         AppSettings(),
         ConversationSettings().changed(**wanted),
         ProviderSettings(
             transcriberProvider=stack.stt, llmProvider=stack.llm, voiceProvider=stack.tts
         ),
-        keys if served is None else served.keys,
+        keys,
+        services,
     )
     parts: dict[str, Any] = {"simulation": simulation}
-    if served is not None:
-        parts |= served.addresses
     if stack.voice != "default":
         parts["voice"] = stack.voice
     if (speech := bot_speech(scenario)) is not None:

@@ -56,6 +56,12 @@ class Run:
         return f"{self.scenario.id}/{self.stack.name}/{self.repeat}"
 
     @property
+    def simulated(self) -> bool:
+        """Whether any latency in it is drawn from a profile: that of a simulated provider, or of
+        an emulator that stood in for a vendor."""
+        return self.stack.simulated or (self.clock == "virtual" and self.stack.has_vendors)
+
+    @property
     def digest(self) -> str:
         """The trace's hash: equal digests are equal to the byte."""
         hashed = blake2b(digest_size=16)

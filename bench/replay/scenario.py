@@ -168,10 +168,17 @@ class Stack:
         return any(part.startswith("sim:") for part in (self.stt, self.llm, self.tts))
 
     @property
+    def vendors(self) -> list[tuple[Literal["transcriber", "llm", "voice"], str]]:
+        """Which parts of it are vendors' services, which want keys, or emulators."""
+        ours = ("sim:", "embedded", "recorded:")
+        parts: list[tuple[Literal["transcriber", "llm", "voice"], str]]
+        parts = [("transcriber", self.stt), ("llm", self.llm), ("voice", self.tts)]
+        return [(role, part) for role, part in parts if not part.startswith(ours)]
+
+    @property
     def has_vendors(self) -> bool:
-        """Whether any part of it is a vendor's service, which wants a key."""
-        ours = ("sim:", "embedded")
-        return not all(part.startswith(ours) for part in (self.stt, self.llm, self.tts))
+        """Whether any part of it is a vendor's service."""
+        return bool(self.vendors)
 
 
 @dataclass(frozen=True, slots=True)

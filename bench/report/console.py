@@ -38,7 +38,7 @@ def show(
     _print_reasons("across repeats", [], across, console)
     if comparison is not None:
         console.print(escape(comparison.text()), soft_wrap=True)
-    if any(run.stack.simulated for run in runs):
+    if any(run.simulated for run in runs):
         console.print(SIMULATED, style="dim")
     console.print(_sum(runs))
 

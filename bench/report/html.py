@@ -115,7 +115,7 @@ def _head(runs: Sequence[Run], comparison: Comparison | None, across: Sequence[V
 
 
 def _simulated(runs: Sequence[Run]) -> Markup | None:
-    if not any(run.stack.simulated for run in runs):
+    if not any(run.simulated for run in runs):
         return None
     said = assumptions(runs)
     listed = [tag("ul", *(tag("li", one) for one in said))] if said else []

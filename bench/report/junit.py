@@ -52,7 +52,7 @@ def _properties(run: Run) -> Iterable[tuple[str, str]]:
     yield "repeat", str(run.repeat)
     yield "clock", run.clock
     yield "trace", run.digest
-    if run.stack.simulated:
+    if run.simulated:
         yield "figures", SIMULATED
     for assumption in run.assumptions:
         yield "assumption", assumption

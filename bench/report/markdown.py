@@ -75,7 +75,7 @@ def _head(runs: Sequence[Run], comparison: Comparison | None, across: Sequence[V
     lines = [f"### Replay: {MARKS[status]}" if runs else "### Replay: nothing was played"]
     if said:
         lines += ["", f"{len(runs)} runs: {said}."]
-    if any(run.stack.simulated for run in runs):
+    if any(run.simulated for run in runs):
         lines += ["", f"_{SIMULATED.capitalize()}._"]
     return "\n".join(lines)
 
@@ -89,7 +89,7 @@ def _table(runs: Sequence[Run]) -> Iterator[str]:
         figures = [figures_of(run) for run in group if not run.void]
         waits = sorted(wait for figure in figures for wait in figure.v2v)
         stops = sorted(s.latency for f in figures for s in f.stops if s.latency is not None)
-        simulated = " simulated" if group[0].stack.simulated else ""
+        simulated = " simulated" if group[0].simulated else ""
         cells_of_row = (
             code(scenario, cell=True),
             code(stack, cell=True) + simulated,

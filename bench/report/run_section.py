@@ -78,7 +78,7 @@ def _told(run: Run) -> Iterator[Markup]:
     if run.scenario.title:
         yield tag("p", run.scenario.title)
     said = f"seed {run.seed} · {run.clock} clock · trace {run.digest}"
-    yield tag("p", said + " · simulated" * run.stack.simulated, class_="faint")
+    yield tag("p", said + " · simulated" * run.simulated, class_="faint")
 
 
 def _audio(run: Run, *, with_audio: bool) -> Markup:

@@ -25,7 +25,7 @@ def summary_json(
     told = {
         "format": FORMAT,
         "status": overall(runs, comparison, over_all),
-        "simulated": SIMULATED if any(run.stack.simulated for run in runs) else "",
+        "simulated": SIMULATED if any(run.simulated for run in runs) else "",
         "assumptions": assumptions(runs),
         "runs": [_run(run) for run in runs],
         "across": [to_plain(verdict) for verdict in over_all],
@@ -42,7 +42,7 @@ def _run(run: Run) -> dict[str, Any]:
         "title": run.scenario.title,
         "tags": list(run.scenario.tags),
         "stack": to_plain(run.stack),
-        "simulated": run.stack.simulated,
+        "simulated": run.simulated,
         "seed": run.seed,
         "repeat": run.repeat,
         "clock": run.clock,

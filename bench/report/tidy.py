@@ -68,7 +68,7 @@ def frames(runs: Iterable[Run]) -> Frames:
 
 def keys(run: Run) -> Row:
     """What stands in every row of a run."""
-    stack, simulated = run.stack, run.stack.simulated
+    stack, simulated = run.stack, run.simulated
     said = (run.scenario.id, stack.name, stack.stt, stack.llm, stack.tts, stack.voice)
     rest = (run.repeat, run.seed, run.clock, simulated)
     beside = (digest() if simulated else "", settings(run.trace).get("barge_in", ""))

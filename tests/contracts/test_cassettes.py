@@ -7,7 +7,7 @@ import pytest
 
 from bench import clock
 from bench.emulators import deepgram, elevenlabs, openai
-from bench.emulators.trio import Served, serving_trio
+from bench.emulators.stand_ins import Served, serving
 from bench.engine.conversation import StreamingConversation
 from bench.errors import ConfigError
 from bench.events import CutOff, ProviderFailed, Word
@@ -26,6 +26,7 @@ from tests.engine.scene import Listener, is_loud
 
 pytestmark = pytest.mark.contract
 
+TRIO = (("transcriber", "deepgram"), ("llm", "openai"), ("voice", "elevenlabs"))
 FRAME_SAMPLES = 320
 HOURS = "We are open from nine to five, and on Sundays from ten until noon, except in August."
 REPLIES = (Reply("open", HOURS), Reply("*", "It is done. See you then."))
@@ -69,7 +70,7 @@ async def original(
     """A call through three SDKs, kept in `folder`."""
     simulation = Simulation(Draws(7), TruthFeed(), replies, faults=faults)
     sound = microphone(simulation.feed)
-    async with nothing_left(), serving_trio(simulation) as served:
+    async with nothing_left(), serving(simulation, TRIO) as served:
         parts = made(served)
         cassette = Cassette()
         record(cassette, *parts)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from bench import clock
-from bench.emulators.trio import serving_trio
+from bench.emulators.stand_ins import serving
 from bench.engine.conversation import StreamingConversation
 from bench.engine.transcript import Sender
 from bench.events import (
@@ -31,6 +31,7 @@ from tests.engine.scene import Listener
 
 pytestmark = pytest.mark.contract
 
+TRIO = (("transcriber", "deepgram"), ("llm", "openai"), ("voice", "elevenlabs"))
 ROOT = Path(__file__).parents[2]
 FRAME_SECONDS = 0.02
 FRAME_SAMPLES = 320
@@ -69,7 +70,7 @@ def microphone(feed: TruthFeed, seconds: float) -> bytes:
 
 async def called() -> Call:
     simulation = Simulation(Draws(7), TruthFeed(), REPLIES)
-    async with nothing_left(), serving_trio(simulation) as served:
+    async with nothing_left(warm=False), serving(simulation, TRIO) as served:
         handler, config = VoiceHandler(served.keys), served.addresses
         speaker = Listener()
         call = StreamingConversation(
@@ -93,7 +94,7 @@ async def called() -> Call:
             for message in call.transcript.event_logs
         ]
         heard = heard_of(call, speaker)
-        prompts = [request["messages"] for request in served.mind.requests]
+        prompts = [request["messages"] for request in served.emulators["llm"].requests]
         return Call(call.trace, history, prompts, heard)
 
 

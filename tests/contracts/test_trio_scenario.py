@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from bench import clock
-from bench.emulators.trio import serving_trio
 from bench.events import ProviderFailed
 from bench.replay.expectations import judge
 from bench.replay.player import play
@@ -21,9 +20,7 @@ REAL = Stack("deepgram", "openai", "elevenlabs")
 
 def played(name: str) -> Run:
     scenario = read(SCENARIOS / name)
-    return clock.run(
-        play(scenario, REAL, clock_kind="virtual", stand_ins=serving_trio), virtual=True
-    )
+    return clock.run(play(scenario, REAL, clock_kind="virtual"), virtual=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,103 @@
+"""A run's truth, replies and faults in, servers in the place of its vendors out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.emulators.known import EMULATED, Emulated, Role
+from bench.errors import ConfigError
+from bench.settings import Secret
+from bench.simulation.context import Simulation
+from bench.simulation.profiles import profile
+
+PAUSE_SECONDS = 0.3  # that the adapter has end an utterance, and that a final's figure includes
+
+
+@dataclass(slots=True)
+class Served:
+    """Servers that run: `addresses` and `keys` are what an agent config must hold, `emulators`
+    the servers by role."""
+
+    emulators: dict[Role, Any] = field(default_factory=dict[Role, Any])
+    addresses: dict[str, str] = field(default_factory=dict[str, str])
+    keys: dict[str, Secret] = field(default_factory=dict[str, Secret])
+
+
+def emulated(role: Role, provider: str) -> Emulated | None:
+    """The emulator of a provider in a role."""
+    return next((e for e in EMULATED if (e.role, e.provider) == (role, provider)), None)
+
+
+@asynccontextmanager
+async def serving(
+    simulation: Simulation, providers: Iterable[tuple[Role, str]], *, virtual: bool = True
+) -> AsyncGenerator[Served, None]:
+    """Serve the vendors among some providers, for one run, with delays of its own draws.
+
+    Raises:
+        ConfigError: one of them has no emulator, or none that lives in virtual time.
+    """
+    served = Served()
+    async with AsyncExitStack() as servers:
+        for role, provider in providers:
+            row = emulated(role, provider)
+            if row is None:
+                raise ConfigError(f"{role} provider {provider} has no emulator to stand in for it")
+            if virtual and not row.virtual:
+                raise ConfigError(
+                    f"{role} provider {provider}: its SDK keeps to the wall clock; replay it with "
+                    f"--clock wall, or take {row.profile} for it"
+                )
+            emulator = _MAKERS[role](row, simulation)
+            await servers.enter_async_context(emulator.serving())
+            served.emulators[role] = emulator
+            served.addresses[row.url] = emulator.url
+            served.keys[row.key] = Secret(row.secret)
+            served.keys |= {name: Secret(text) for name, text in row.keys.items()}
+        yield served
+
+
+def _ears(row: Emulated, simulation: Simulation) -> Any:
+    draws, feed = simulation.draws, simulation.feed
+    figures = profile(row.profile, simulation.overrides.get(row.profile), role="stt")
+    return row.make(
+        feed,
+        interim=lambda: figures.partial_lag_seconds,
+        final=lambda: max(0.0, figures.final.draw(draws, feed.step, "stt.final") - PAUSE_SECONDS),
+        **_trouble(simulation),
+    )
+
+
+def _mind(row: Emulated, simulation: Simulation) -> Any:
+    draws, feed = simulation.draws, simulation.feed
+    figures = profile(row.profile, simulation.overrides.get(row.profile), role="llm")
+    return row.make(
+        simulation.replies,
+        first=lambda: figures.first_token.draw(draws, feed.step, "llm.first_token"),
+        every=lambda: 1.0 / figures.tokens_per_second.at(draws.normal(feed.step, "llm.pace")),
+        **_trouble(simulation),
+    )
+
+
+def _mouth(row: Emulated, simulation: Simulation) -> Any:
+    draws, feed = simulation.draws, simulation.feed
+    figures = profile(row.profile, simulation.overrides.get(row.profile), role="tts")
+    return row.make(
+        first=lambda: figures.first_audio.draw(draws, feed.step, "tts.first_audio"),
+        factor=lambda: figures.real_time_factor.at(draws.normal(feed.step, "tts.pace")),
+        **_trouble(simulation),
+    )
+
+
+def _trouble(simulation: Simulation) -> dict[str, Any]:
+    return {"faults": simulation.faults, "turn": lambda: simulation.turn()}
+
+
+_MAKERS: dict[Role, Callable[[Emulated, Simulation], Any]] = {
+    "transcriber": _ears,
+    "llm": _mind,
+    "voice": _mouth,
+}
