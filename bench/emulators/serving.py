@@ -63,6 +63,10 @@ class Answer:
         self.write(body)
         self.end()
 
+    def garble(self, data: bytes) -> None:
+        """Bytes as they are, for what HTTP does not allow."""
+        self._transport.write(data)
+
     def abort(self) -> None:
         """Break the connection off where it is."""
         self._transport.abort()

@@ -1,0 +1,215 @@
+"""Text in, tones and the marks of their words out: Amazon Polly, spoken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bench import clock
+from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.signature import signed_with, signer
+from bench.emulators.trouble import Trouble, suffer
+from bench.emulators.voices import Spoken, Voice, tones
+from bench.events import Word
+from bench.simulation.faults import Fault
+
+KEY = "AKIDOFPOLLYEMULATED"
+SECRET = "a-polly-secret-for-emulators"
+RATES = ("8000", "16000")
+ENGINES = ("standard", "neural", "long-form", "generative")
+LONGEST_TEXT = 3000  # characters
+PIECE_SECONDS = 0.25
+_SOUNDS = re.compile(r"\w(?:.*\w)?")  # of a word, without the signs around it
+_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
+
+Refusal = tuple[int, str]
+"""Status and name of an error: (400, "ThrottlingException")."""
+
+
+class PollyEmulator:
+    """A server of `/v1/speech`: PCM, or the speech marks of its words.
+
+    `key` is the id of the one key there is, `secret` what its requests are signed with. `first`
+    draws the seconds before the first quarter of a second of PCM, `factor` those before each
+    further one as a share of its length, `marks` those before speech marks. `requests` keeps the
+    bodies it was sent, `gone` the instants at which a client hung up in the middle of an answer.
+    Faults come to requests for PCM; `refusals` are what the next ones of them get instead,
+    `marks_refusals` likewise for marks.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str = KEY,
+        secret: str = SECRET,
+        first: Callable[[], float] = lambda: 0.15,
+        factor: Callable[[], float] = lambda: 0.2,
+        marks: Callable[[], float] = lambda: 0.2,
+        faults: Iterable[Fault] = (),
+        turn: Callable[[], int] | None = None,
+        voice: Voice = tones,
+        refusals: Iterable[Refusal] = (),
+        marks_refusals: Iterable[Refusal] = (),
+    ) -> None:
+        self.key, self.secret = key, secret
+        self.requests: list[dict[str, Any]] = []
+        self.gone: list[float] = []
+        self.url = ""
+        self._first, self._factor, self._marks = first, factor, marks
+        self._trouble = Trouble(faults, "tts", turn)
+        self._voice = voice
+        self._refusals, self._marks_refusals = list(refusals), list(marks_refusals)
+        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncGenerator[PollyEmulator, None]:
+        """Serve until the block ends; `url` is the base address, a free port's unless given."""
+        async with serving(self._handle, port) as port:
+            self.url = f"http://{LOOPBACK}:{port}"
+            yield self
+
+    async def _handle(self, request: Request, answer: Answer) -> None:
+        try:
+            await self._answer(request, answer)
+        except asyncio.CancelledError:
+            self.gone.append(clock.now())
+            raise
+
+    async def _answer(self, request: Request, answer: Answer) -> None:
+        if signer(request) != self.key:
+            _refuse(answer, 403, "UnrecognizedClientException")
+        elif not signed_with(request, self.secret):
+            _refuse(answer, 403, "InvalidSignatureException")
+        elif (request.method, request.path) != ("POST", "/v1/speech"):
+            _refuse(answer, 404, "UnknownOperationException")
+        elif wrong := _wrong(body := _body(request)):
+            _refuse(answer, 400, wrong)
+        else:
+            self.requests.append(body)
+            speak = self._tell if body["OutputFormat"] == "json" else self._speak
+            await speak(body, answer)
+
+    async def _tell(self, body: dict[str, Any], answer: Answer) -> None:
+        """The speech marks, all at once."""
+        if self._marks_refusals:
+            _refuse(answer, *self._marks_refusals.pop(0))
+            return
+        spoken = await self._voice(body["Text"], 16_000)
+        await clock.sleep(self._marks())
+        self._begin(answer, body, "application/x-json-stream")
+        for line in _lines(body["Text"], spoken.words, 16_000):
+            answer.write(line)
+        answer.end()
+
+    async def _speak(self, body: dict[str, Any], answer: Answer) -> None:
+        """The PCM, as it is made."""
+        if self._refusals:
+            _refuse(answer, *self._refusals.pop(0))
+            return
+        if (fault := self._trouble.begins()) is not None:
+            await _meet(fault, answer)
+            return
+        rate = int(body.get("SampleRate", "16000"))
+        pcm = (await self._made(body["Text"], rate)).pcm
+        self._begin(answer, body, "audio/pcm")
+        slow = self._trouble.suffers(("slow",))
+        delay, before = slow.factor if slow else 1.0, self._spoken(len(pcm) / (2 * rate))
+        size = round(PIECE_SECONDS * rate) * 2
+        for start in range(0, len(pcm), size):
+            piece = pcm[start : start + size]
+            at, seconds = before + start / (2 * rate), len(piece) / (2 * rate)
+            fault = self._trouble.breaks(at, at + seconds)
+            if fault is not None and await _break(fault, answer):
+                return
+            await clock.sleep(delay * (self._factor() * seconds if start else self._first()))
+            answer.write(piece)
+        answer.end()
+
+    async def _made(self, text: str, rate: int) -> Spoken:
+        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
+        if spoilt is not None and spoilt.kind == "empty_audio":
+            return Spoken(b"", ())
+        return await self._voice(text, rate if spoilt is None else round(rate * _SPOILT_RATE))
+
+    def _begin(self, answer: Answer, body: dict[str, Any], kind: str) -> None:
+        headers = {"content-type": kind, "transfer-encoding": "chunked"}
+        answer.begin(200, headers | {"x-amzn-requestcharacters": str(len(body["Text"]))})
+
+    def _spoken(self, seconds: float) -> float:
+        """Note so much more audio of the turn; how much of it there was before."""
+        turn, before = self._audio_of
+        before = before if turn == self._trouble.turn else 0.0
+        self._audio_of = self._trouble.turn, before + seconds
+        return before
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        return request.json()
+    except ValueError:
+        return {}
+
+
+def _wrong(body: dict[str, Any]) -> str:
+    """The name of the error in a request, "" when there is none."""
+    if not all(body.get(name) for name in ("Text", "VoiceId", "OutputFormat")):
+        return "ValidationException"
+    marks, engine = body.get("SpeechMarkTypes"), body.get("Engine", "standard")
+    if body["OutputFormat"] not in ("pcm", "json"):  # this emulator makes neither MP3 nor Ogg
+        return "ValidationException"
+    if bool(marks) != (body["OutputFormat"] == "json"):
+        return "MarksNotSupportedForFormatException"
+    if engine not in ENGINES or (marks and engine == "generative"):
+        return "EngineNotSupportedException"
+    if body["OutputFormat"] == "pcm" and body.get("SampleRate", "16000") not in RATES:
+        return "InvalidSampleRateException"
+    return "TextLengthExceededException" if len(body["Text"]) > LONGEST_TEXT else ""
+
+
+def _lines(text: str, words: Iterable[Word], rate: int) -> list[bytes]:
+    """A mark a line: when a word begins, and the bytes of the text that it has."""
+    lines, place = list[bytes](), 0
+    for word in words:
+        here = text.index(word.text, place)
+        place = here + len(word.text)
+        if (sounds := _SOUNDS.search(word.text)) is None:  # a lone sign is not spoken
+            continue
+        value = sounds[0]
+        start = len(text[: here + sounds.start()].encode())
+        mark = {
+            "time": round(1000 * word.start_sample / rate),
+            "type": "word",
+            "start": start,
+            "end": start + len(value.encode()),
+            "value": value,
+        }
+        lines.append(json.dumps(mark, ensure_ascii=False).encode() + b"\n")
+    return lines
+
+
+def _refuse(answer: Answer, status: int, name: str, headers: dict[str, str] | None = None) -> None:
+    message = f"{name} of the emulator"
+    answer.whole(status, {"message": message}, {"x-amzn-errortype": name, **(headers or {})})
+
+
+async def _meet(fault: Fault, answer: Answer) -> None:
+    """Turn a request down."""
+    if fault.kind == "connect_timeout":  # accepts, and is never heard of again
+        await asyncio.Event().wait()
+    if fault.kind == "http_429":
+        waits = {"retry-after": f"{fault.retry_after_seconds:g}"}
+        _refuse(answer, 429, "TooManyRequestsException", waits)
+    else:
+        _refuse(answer, 503, "ServiceUnavailableException")
+
+
+async def _break(fault: Fault, answer: Answer) -> bool:
+    """Stall, spoil or break off an answer under way; whether it is over."""
+    if fault.kind != "malformed":
+        return await suffer(fault, answer, b"")
+    answer.garble(b"no length of a chunk\r\n")
+    return True

@@ -1,0 +1,336 @@
+"""Amazon's client and our adapter, against the emulated Polly, in virtual time."""
+
+import contextlib
+import json
+import logging
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+from aiobotocore.session import get_session
+
+from bench import clock
+from bench.audio import resample
+from bench.emulators.polly import KEY, SECRET, PollyEmulator
+from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
+from bench.providers.handler import VoiceHandler
+from bench.providers.polly import PollySynthesizer
+from bench.providers.speech_marks import SpeechMarks
+from bench.settings import Secret
+from bench.simulation import tone
+from bench.simulation.faults import Fault
+from tests.contracts.ends import nothing_left, refused_port
+
+pytestmark = pytest.mark.contract
+
+TEXT = "Yes, we – “Zoë” and I – are open from nine to five."
+CHUNK = 640  # 20 ms
+
+
+def keys(key: str = KEY, secret: str = SECRET) -> dict[str, Secret]:
+    return {
+        "AWS_ACCESS_KEY_ID": Secret(key),
+        "AWS_SECRET_ACCESS_KEY": Secret(secret),
+        "AWS_REGION": Secret("eu-west-1"),
+    }
+
+
+@contextlib.asynccontextmanager
+async def served(
+    config: dict[str, Any] | None = None, **emulator: Any
+) -> AsyncGenerator[tuple[PollyEmulator, PollySynthesizer]]:
+    """An emulator and a voice; afterwards nothing is left of either."""
+    async with nothing_left(), PollyEmulator(**emulator).serving() as server:
+        voice = PollySynthesizer({"polly_url": server.url, "keys": keys(), **(config or {})})
+        await voice.warm_up()
+        try:
+            yield server, voice
+        finally:
+            await voice.terminate()
+
+
+async def spoken(
+    voice: PollySynthesizer, text: str = TEXT
+) -> tuple[SynthesisResult, list[tuple[float, ChunkResult]]]:
+    """What was said, and the chunks, each with its instant."""
+    result = await voice.create_speech(BaseMessage(text), CHUNK)
+    return result, [(clock.now(), chunk) async for chunk in result.chunk_generator]
+
+
+def pcm_of(chunks: list[tuple[float, ChunkResult]]) -> bytes:
+    return b"".join(chunk.chunk for _, chunk in chunks)
+
+
+def test_audio_and_words_are_those_that_were_sent():
+    async def main():
+        async with served() as (server, voice):
+            return *await spoken(voice), server.requests
+
+    result, chunks, requests = clock.run(main(), virtual=True)
+    pcm, words = tone.speak(TEXT)
+    assert pcm_of(chunks) == pcm
+    assert [chunk.is_last_chunk for _, chunk in chunks] == [False] * (len(chunks) - 1) + [True]
+    assert not result.estimated
+    assert result.get_message_up_to(0.0) == ""
+    assert result.get_message_up_to(len(pcm) / 32_000) == TEXT
+    sounding = [number for number, (_, start, end) in enumerate(words) if start < end]
+    for number in sounding[1:]:  # the end of a word is the beginning of the next
+        begins = words[number][1] / 16_000
+        before = " ".join(word for word, _, _ in words[:number])
+        assert result.get_message_up_to(begins + 0.001) == before  # marks are whole milliseconds
+        assert result.get_message_up_to(begins - 0.001) != before
+    assert {body["OutputFormat"] for body in requests} == {"pcm", "json"}
+    assert all(body["Engine"] == "neural" for body in requests)
+
+
+def test_audio_comes_while_it_is_made():
+    async def main():
+        async with served() as (_, voice):
+            return (await spoken(voice))[1]
+
+    chunks = clock.run(main(), virtual=True)
+    assert chunks[0][0] == pytest.approx(0.15)
+    seconds = len(tone.speak(TEXT)[0]) / 32_000
+    assert chunks[-1][0] == pytest.approx(0.15 + 0.2 * (seconds - 0.25), abs=0.05)
+
+
+def test_no_word_is_claimed_until_the_marks_are_there():
+    """They come long after the audio, and are waited for by nobody."""
+
+    async def main():
+        async with served(marks=lambda: 3.0) as (_, voice):
+            result, chunks = await spoken(voice)
+            before = result.get_message_up_to(1.0), clock.now()
+            await clock.sleep(3.0)
+            return result, before, result.get_message_up_to(1.0), len(pcm_of(chunks))
+
+    result, (nothing, at), heard, _ = clock.run(main(), virtual=True)
+    assert (nothing, result.estimated) == ("", False)
+    assert at < 1.0
+    assert heard.startswith("Yes, we")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_speech_without_marks_goes_on_with_an_estimate(late: bool):
+    trouble: dict[str, Any] = (
+        {"marks": lambda: 60.0} if late else {"marks_refusals": [(400, "ThrottlingException")]}
+    )
+
+    async def main():
+        async with served(**trouble) as (_, voice):
+            result, chunks = await spoken(voice)
+            before = result.estimated
+            await clock.sleep(8.0)
+            return before, result, pcm_of(chunks)
+
+    before, result, pcm = clock.run(main(), virtual=True)
+    assert pcm == tone.speak(TEXT)[0]
+    assert before is not late
+    assert result.estimated
+    seconds = len(pcm) / 32_000
+    assert result.get_message_up_to(seconds) == TEXT
+    assert 0 < len(result.get_message_up_to(seconds / 2)) < len(TEXT)
+
+
+def test_an_engine_without_marks_is_not_asked_for_them():
+    async def main():
+        async with served({"voice_model": "generative", "voice": "Ruth"}) as (server, voice):
+            return (await spoken(voice))[0], server.requests
+
+    result, requests = clock.run(main(), virtual=True)
+    assert result.estimated
+    assert [(body["Engine"], body["VoiceId"]) for body in requests] == [("generative", "Ruth")]
+
+
+def test_an_estimate_of_unfinished_speech_does_not_claim_all_of_it():
+    marks = SpeechMarks(TEXT, 16_000)
+    marks.estimated, marks.seconds = True, 0.5
+    assert 0 < len(marks.up_to(0.5)) < len(TEXT) / 2
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        b'{"time": 0, "type": "word"',
+        b"[]",
+        b'{"time": 0, "type": "word", "start": 99, "end": 100, "value": "a"}',
+        b'{"time": 0, "type": "sentence", "start": 0, "end": 3, "value": "One"}',
+        b"",
+    ],
+)
+def test_what_is_no_mark_of_the_text_is_refused(lines: bytes):
+    with pytest.raises(ValueError, match="mark"):
+        SpeechMarks("One two", 16_000).read(lines)
+
+
+@pytest.mark.parametrize("rate", [8000, 24_000])
+def test_other_rates_are_asked_for_or_made(rate: int):
+    async def main():
+        async with served() as (_, voice):
+            voice.sampling_rate = rate
+            result, chunks = await spoken(voice)
+            return result, pcm_of(chunks)
+
+    result, pcm = clock.run(main(), virtual=True)
+    wanted = tone.speak(TEXT, rate)[0]
+    if rate not in (8000, 16_000):
+        wanted = resample(tone.speak(TEXT)[0], 16_000, rate)
+    assert abs(len(pcm) - len(wanted)) <= 4
+    assert result.get_message_up_to(len(pcm) / (2 * rate) + 0.001) == TEXT
+
+
+@pytest.mark.parametrize("seconds", [0.05, 0.18, 0.3])
+def test_an_interrupt_reaches_the_server_at_once(seconds: float):
+    async def main():
+        async with served() as (server, voice):
+            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
+            await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
+            await clock.sleep(seconds)
+            await speech.close()
+            await clock.sleep(1.0)
+            return server.gone
+
+    unfinished = 1 if seconds > 0.2 else 2  # the marks have come by then
+    assert clock.run(main(), virtual=True) == [seconds] * unfinished
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "error"),
+    [
+        (400, "ThrottlingException", RateLimited),
+        (400, "TextLengthExceededException", Rejected),
+        (400, "InvalidSampleRateException", Rejected),
+        (500, "ServiceFailureException", ConnectFailed),
+    ],
+)
+def test_a_refusal_goes_by_its_name(status: int, name: str, error: type[ProviderError]):
+    async def main():
+        async with served(refusals=[(status, name)]) as (server, voice):
+            with pytest.raises(error, match=name) as failed:
+                await spoken(voice)
+            asked = [body["OutputFormat"] for body in server.requests].count("pcm")
+            await spoken(voice)  # the next one is well again
+            return failed.value, asked
+
+    failed, asked = clock.run(main(), virtual=True)
+    assert type(failed) is error
+    assert asked == 1  # the SDK would ask five times
+
+
+@pytest.mark.parametrize(
+    ("kind", "error", "within"),
+    [
+        ("http_429", RateLimited, 0.1),
+        ("http_503", ConnectFailed, 0.1),
+        ("connect_timeout", Stalled, 8.0),
+        ("disconnect", BrokenStream, 1.0),
+        ("malformed", BrokenStream, 1.0),
+        ("empty_audio", BrokenStream, 1.0),
+    ],
+)
+def test_what_goes_wrong_is_one_of_our_errors(kind: str, error: type[ProviderError], within: float):
+    after = 0.5 if kind in ("disconnect", "malformed") else None
+    fault = Fault("tts", kind, after_audio_seconds=after, retry_after_seconds=7.0)
+
+    async def main():
+        async with served(faults=(fault,)) as (_, voice):
+            with pytest.raises(ProviderError) as failed:
+                await spoken(voice)
+            at = clock.now()
+            await spoken(voice)
+            return failed.value, at
+
+    failed, at = clock.run(main(), virtual=True)
+    assert type(failed) is error
+    assert failed.provider == "polly"
+    assert at <= within
+    if isinstance(failed, RateLimited):
+        assert failed.retry_after_seconds == 7.0
+
+
+def test_silence_in_the_middle_is_a_stall_within_the_deadline():
+    fault = Fault("tts", "stall", after_audio_seconds=0.5, for_seconds=60.0)
+
+    async def main():
+        async with served(faults=(fault,)) as (server, voice):
+            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
+            await speech.add(
+                TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK), voice.provider
+            )
+            await speech.end()
+            await clock.sleep(0.01)
+            return speech.parts[0].error, clock.now(), server.gone
+
+    error, at, gone = clock.run(main(), virtual=True)
+    assert isinstance(error, Stalled)
+    assert at < 4.0
+    assert gone == [pytest.approx(at - 0.01, abs=1e-3)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (keys(key="WRONGANDSECRET"), "UnrecognizedClientException"),
+        (keys(secret="wrong-and-secret"), "InvalidSignatureException"),
+    ],
+)
+def test_a_wrong_key_is_rejected_and_none_is_shown(
+    wrong: dict[str, Secret], said: str, caplog: pytest.LogCaptureFixture
+):
+    async def main():
+        async with served({"keys": wrong}) as (_, voice):
+            with pytest.raises(Rejected, match=f"403: {said}") as failed:
+                await spoken(voice)
+            return failed.value
+
+    with caplog.at_level(logging.DEBUG):
+        error = clock.run(main(), virtual=True)
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        assert wrong[variable].reveal() not in caplog.text + repr(error) + str(error)
+
+
+def test_nobody_there():
+    async def main():
+        async with nothing_left():
+            url = f"http://127.0.0.1:{refused_port()}"
+            voice = PollySynthesizer({"polly_url": url, "keys": keys()})
+            with pytest.raises(ConnectFailed):
+                await spoken(voice)
+            await voice.terminate()
+
+    clock.run(main(), virtual=True)
+
+
+def test_the_handler_makes_it():
+    voice = VoiceHandler(keys()).create_synthesizer({"voiceProvider": "polly"})
+    assert isinstance(voice, PollySynthesizer)
+
+
+def test_the_emulator_serves_the_plain_sdk():
+    async def main():
+        async with nothing_left(), PollyEmulator().serving() as server:
+            make = get_session().create_client(
+                "polly",
+                region_name="us-east-1",
+                endpoint_url=server.url,
+                aws_access_key_id=KEY,
+                aws_secret_access_key=SECRET,
+            )
+            async with make as client:
+                asked = {"Text": TEXT, "VoiceId": "Joanna"}
+                answer = await client.synthesize_speech(
+                    **asked, OutputFormat="json", SpeechMarkTypes=["word"]
+                )
+                marks = [json.loads(line) async for line in answer["AudioStream"].iter_lines()]
+                with pytest.raises(client.exceptions.InvalidSampleRateException):
+                    await client.synthesize_speech(**asked, OutputFormat="pcm", SampleRate="44100")
+            return marks, answer["RequestCharacters"]
+
+    marks, characters = clock.run(main(), virtual=True)
+    encoded = TEXT.encode()
+    assert [encoded[mark["start"] : mark["end"]].decode() for mark in marks] == [
+        mark["value"] for mark in marks
+    ]
+    assert [mark["value"] for mark in marks][:3] == ["Yes", "we", "Zoë"]
+    assert characters == len(TEXT)
