@@ -47,11 +47,6 @@ class Turns:
         """How much audio came."""
         return self._ears.samples
 
-    @property
-    def silence(self) -> int:
-        """How much audio came since the last word of this turn."""
-        return max(0, self.samples - self.words[-1].end_sample) if self.words else 0
-
     async def take(self, pcm: bytes) -> list[TurnHeard]:
         """More audio came: what there is to tell of it."""
         told = list[TurnHeard]()
@@ -79,12 +74,13 @@ class Turns:
 
     def _rest(self) -> list[TurnHeard]:
         told = list[TurnHeard]()
+        silence = self.samples - self.words[-1].end_sample
         wanted = None if self.eager is None else self.eager(self.words)
-        if wanted is not None and self.silence >= wanted and not self._paused:
+        if wanted is not None and silence >= wanted and not self._paused:
             self._paused = True
             told.append(TurnHeard("paused", self.words))
         wanted = self.ends(self.words)
-        if wanted is not None and self.silence >= wanted:
+        if wanted is not None and silence >= wanted:
             told.append(self._end())
         return told
 

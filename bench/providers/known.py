@@ -73,7 +73,7 @@ PROVIDERS = (
         "deepgram",
         "transcriber",
         "Deepgram",
-        adapter="bench.providers.deepgram:DeepgramTranscriber",
+        adapter="bench.providers.deepgram_flux:deepgram_transcriber",
         extra="deepgram",
         package="deepgram",
         variables=("DEEPGRAM_API_KEY",),
