@@ -1,0 +1,148 @@
+"""Text in, tones out: Play.ht's speech over HTTP, spoken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bench import clock
+from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.trouble import Trouble, refuse, suffer
+from bench.emulators.voices import Voice, tones
+from bench.simulation.faults import Fault
+
+KEY = "a-playht-key-for-emulators"
+MODELS = ("Play3.0-mini", "PlayDialog", "PlayDialogMultilingual", "PlayDialogArabic")
+PIECE_SECONDS = 0.25
+STREAM = "/tts/stream"
+_TICKET = "a-ticket-of-the-playht-emulator"
+_EXPIRES = "2099-01-01T00:00:00.000Z"
+_HALF_A_SAMPLE = b"\x01"
+_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
+
+
+class PlayHTEmulator:
+    """A server of `/api/v4/sdk-auth`, which says where each model is, and of streams in PCM.
+
+    `first` draws the seconds before the first quarter of a second, `factor` those before each
+    further one as a share of its length. `requests` keeps the bodies of what was to be said,
+    `asked` counts the questions where it is, `gone` keeps the instants at which a client hung up
+    in the middle of an answer. Faults come to what is to be said.
+    """
+
+    def __init__(
+        self,
+        *,
+        key: str = KEY,
+        first: Callable[[], float] = lambda: 0.15,
+        factor: Callable[[], float] = lambda: 0.2,
+        faults: Iterable[Fault] = (),
+        turn: Callable[[], int] | None = None,
+        voice: Voice = tones,
+    ) -> None:
+        self.key = key
+        self.requests: list[dict[str, Any]] = []
+        self.asked = 0
+        self.gone: list[float] = []
+        self.url = ""
+        self._first, self._factor = first, factor
+        self._trouble = Trouble(faults, "tts", turn)
+        self._voice = voice
+        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncGenerator[PlayHTEmulator, None]:
+        """Serve until the block ends; `url` is the base address, a free port's unless given."""
+        async with serving(self._handle, port) as port:
+            self.url = f"http://{LOOPBACK}:{port}"
+            yield self
+
+    async def _handle(self, request: Request, answer: Answer) -> None:
+        try:
+            await self._answer(request, answer)
+        except asyncio.CancelledError:
+            self.gone.append(clock.now())
+            raise
+
+    async def _answer(self, request: Request, answer: Answer) -> None:
+        if (request.method, request.path) == ("POST", "/api/v4/sdk-auth"):
+            self._tell_where(request, answer)
+        elif (request.method, request.path) != ("POST", STREAM):
+            answer.whole(404, _error("NOT_FOUND", "There is nothing here"))
+        elif request.query.get("ticket") != _TICKET:
+            answer.whole(401, _error("UNAUTHORIZED", "The address has expired"))
+        elif (body := _body(request)) is None:
+            answer.whole(400, _error("BAD_REQUEST", "text, voice and output_format pcm are wanted"))
+        else:
+            self.requests.append(body)
+            if (fault := self._trouble.begins()) is not None:
+                await refuse(fault, answer, _REFUSALS)
+            else:
+                await self._speak(body, answer)
+
+    def _tell_where(self, request: Request, answer: Answer) -> None:
+        """Streams need no key: who has their addresses may use them."""
+        self.asked += 1
+        headers = request.headers
+        if headers.get("authorization") != f"Bearer {self.key}" or not headers.get("x-user-id"):
+            answer.whole(401, _error("UNAUTHORIZED", "Your credentials are wrong"))
+            return
+        places = {
+            "http_streaming_url": f"{self.url}{STREAM}?ticket={_TICKET}",
+            "websocket_url": f"{self.url.replace('http', 'ws', 1)}/tts/ws?ticket={_TICKET}",
+        }
+        answer.whole(200, {"expires_at": _EXPIRES, **{model: places for model in MODELS}})
+
+    async def _speak(self, body: dict[str, Any], answer: Answer) -> None:
+        rate = int(body.get("sample_rate") or 24_000)
+        pcm = await self._made(" ".join(body["text"]), rate)
+        answer.begin(200, {"content-type": "audio/pcm", "transfer-encoding": "chunked"})
+        slow = self._trouble.suffers(("slow",))
+        delay, before = slow.factor if slow else 1.0, self._spoken(len(pcm) / (2 * rate))
+        size = round(PIECE_SECONDS * rate) * 2
+        for start in range(0, len(pcm), size):
+            piece = pcm[start : start + size]
+            at, seconds = before + start / (2 * rate), len(piece) / (2 * rate)
+            fault = self._trouble.breaks(at, at + seconds)
+            if fault is not None and await suffer(fault, answer, _HALF_A_SAMPLE):
+                return
+            await clock.sleep(delay * (self._factor() * seconds if start else self._first()))
+            answer.write(piece)
+        answer.end()
+
+    async def _made(self, text: str, rate: int) -> bytes:
+        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
+        if spoilt is not None and spoilt.kind == "empty_audio":
+            return b""
+        spoken = await self._voice(text, rate if spoilt is None else round(rate * _SPOILT_RATE))
+        return spoken.pcm
+
+    def _spoken(self, seconds: float) -> float:
+        """Note so much more audio of the turn; how much of it there was before."""
+        turn, before = self._audio_of
+        before = before if turn == self._trouble.turn else 0.0
+        self._audio_of = self._trouble.turn, before + seconds
+        return before
+
+
+def _body(request: Request) -> dict[str, Any] | None:
+    try:
+        body = request.json()
+    except (ValueError, json.JSONDecodeError):
+        return None
+    fits = isinstance(body.get("text"), list) and body.get("voice")
+    known = body.get("voice_engine") in MODELS and body.get("output_format") == "pcm"
+    return body if fits and known else None
+
+
+def _error(identifier: str, message: str) -> dict[str, str]:
+    return {"error_id": identifier, "error_message": message}
+
+
+_REFUSALS = {
+    429: _error("TOO_MANY_REQUESTS", "Too many requests at a time"),
+    503: _error("SERVICE_UNAVAILABLE", "Try again later"),
+}

@@ -1,0 +1,34 @@
+"""A text and how much of its speech there is in, the words heard by then out: an estimate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.synthesizer import proportion_up_to
+
+CHARACTERS_PER_SECOND = 14.0  # of speech whose length is not known yet
+
+
+class GrowingSpeech:
+    """The speech of a text whose vendor has no word times: letters are taken to last equally long.
+
+    Count what came in `received` (bytes of PCM) at `rate` in Hz; `is_whole` says that all came.
+    """
+
+    def __init__(self, text: str, rate: int) -> None:
+        self.text, self.rate = text, rate
+        self.received = 0
+        self.is_whole = False
+
+    @property
+    def total_seconds(self) -> float:
+        """How long the whole is, guessed while it is still being made."""
+        seconds = self.received / (SAMPLE_WIDTH * self.rate)
+        if self.is_whole:
+            return seconds
+        return max(seconds, len(self.text) / CHARACTERS_PER_SECOND)
+
+    def heard(self) -> Callable[[float], str]:
+        """The `get_message_up_to` of it."""
+        return proportion_up_to(self.text, lambda: self.total_seconds)
