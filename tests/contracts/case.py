@@ -48,6 +48,7 @@ class Case:
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     virtual: bool = True
+    tells_ends: bool = True  # of words; else a word lasts until the next one begins
     gaps: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
