@@ -1,7 +1,184 @@
-"""Results of the contract suite in, a table of providers and checks out."""
+"""Results of the contract suite in, a table of checks and providers out.
+
+`python -m tests.contracts.table` asks the whole suite and writes the table into docs/providers.md.
+A provider whose SDK wants an environment of its own is asked there, with `--keep FILE`; `--with
+FILE` then adds those results to the others.
+"""
 
 from __future__ import annotations
 
+import argparse
+import importlib
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from bench.providers.known import ROLES, Role
+from tests.contracts.case import Case, cases
+
+HERE = Path(__file__).parent
+DOCUMENT = HERE.parents[1] / "docs" / "providers.md"
+BEGIN = "<!-- the table of the contract suite: written by `python -m tests.contracts.table` -->"
+END = "<!-- end of the table -->"
+MODULES = ("transcriber", "agent", "voice", "conversation", "provider")
+TITLES: Mapping[Role, str] = {
+    "transcriber": "Transcribers",
+    "llm": "Language models",
+    "voice": "Voices",
+}
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
+MARKS = {PASSED: "✓", FAILED: "✗"}
+
+
+class Asked(NamedTuple):
+    """A check, asked of a case."""
+
+    role: str
+    case: str
+    check: str
+
+
+class Outcome(NamedTuple):
+    """What came of it: passed, failed, or skipped and why."""
+
+    status: str
+    reason: str = ""
+
+
+Outcomes = dict[Asked, Outcome]
+
 
 class Results:
-    def add(self, report): ...
+    """Collects the reports of a run, as a plugin of pytest or for one."""
+
+    def __init__(self) -> None:
+        self.outcomes: Outcomes = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.outcomes)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note one; a check of several parts has failed when one of them has."""
+        about = dict(report.user_properties)
+        if "check" not in about or (report.when != "call" and report.passed):
+            return
+        asked = Asked(str(about["role"]), str(about["case"]), str(about["check"]))
+        reason = _reason(report) if report.skipped else ""
+        before = self.outcomes.get(asked)
+        if before is None or before.status != FAILED:
+            self.outcomes[asked] = Outcome(report.outcome, reason)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    told = report.longrepr
+    return str(told[2] if isinstance(told, tuple) else told).removeprefix("Skipped: ")
+
+
+def checks() -> Iterator[tuple[str, Case]]:
+    """Every check and whom it is asked of, in order, without asking."""
+    for name in MODULES:
+        module = importlib.import_module(f"tests.contracts.test_every_{name}")
+        for attribute, function in vars(module).items():
+            if attribute.startswith("test_"):
+                for case in _parameters(function):
+                    yield attribute.removeprefix("test_"), case
+
+
+def _parameters(function: Any) -> Sequence[Case]:
+    marks = getattr(function, "pytestmark", ())
+    return next((mark.args[1] for mark in marks if mark.args and mark.args[0] == "case"), ())
+
+
+def shape(role: Role) -> tuple[list[str], list[str]]:
+    """The rows (checks) and columns (cases) of a role's table."""
+    asked = [(check, case.name) for check, case in checks() if case.role == role]
+    names = [case.name for case in cases(role)]
+    return list(dict.fromkeys(check for check, _ in asked)), names
+
+
+def markdown(outcomes: Mapping[Asked, Outcome]) -> str:
+    """A table for each role; what was not asked has a number, and its reason stands below."""
+    return "\n\n".join(_table(role, outcomes) for role in ROLES if cases(role))
+
+
+def _table(role: Role, outcomes: Mapping[Asked, Outcome]) -> str:
+    rows, columns = shape(role)
+    reasons = dict[str, int]()
+
+    def cell(name: str, check: str) -> str:
+        status, reason = outcomes.get(Asked(role, name, check), Outcome(SKIPPED, "not asked"))
+        if status in MARKS:
+            return MARKS[status]
+        return f"({reasons.setdefault(reason, len(reasons) + 1)})"
+
+    lines = [_row([TITLES[role], *columns]), _row(["---"] + [":-:"] * len(columns))]
+    lines += [_row([title(check), *(cell(name, check) for name in columns)]) for check in rows]
+    notes = [f"{number}. {reason}" for reason, number in reasons.items()]
+    return "\n".join([*lines, *(["", *notes] if notes else [])])
+
+
+def _row(texts: Sequence[str]) -> str:
+    return f"| {' | '.join(texts)} |"
+
+
+def title(check: str) -> str:
+    """A check as a reader sees it."""
+    words = check.replace("_", " ")
+    return words[0].upper() + words[1:]
+
+
+def plain(outcomes: Mapping[Asked, Outcome]) -> str:
+    """The same for the terminal, of what was asked."""
+    lines = list[str]()
+    for role in ROLES:
+        rows, columns = shape(role)
+        columns = [name for name in columns if any(a[:2] == (role, name) for a in outcomes)]
+        if not columns:
+            continue
+        lines += ["", f"{TITLES[role]}: {' · '.join(columns)}"]
+        for check in rows:
+            found = [outcomes.get(Asked(role, name, check)) for name in columns]
+            marks = "  ".join(MARKS.get(one.status, "–") if one else " " for one in found)
+            lines.append(f"  {marks}  {title(check)}")
+    return "\n".join(lines)
+
+
+def write(table: str) -> None:
+    """Put the table between its marks in the document."""
+    text = DOCUMENT.read_text("utf-8")
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    DOCUMENT.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}", "utf-8")
+
+
+def main() -> int:
+    """Ask, and write; 1 when a check failed or was not asked of somebody."""
+    parser = argparse.ArgumentParser(prog="python -m tests.contracts.table")
+    parser.add_argument("-k", default="", metavar="NAME", help="only these cases")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="write results there instead")
+    parser.add_argument(
+        "--with", dest="others", type=Path, action="append", default=[], metavar="FILE"
+    )
+    options = parser.parse_args()
+    results = Results()
+    files = [str(HERE / f"test_every_{name}.py") for name in MODULES]
+    code = pytest.main(["-q", "-p", "no:cacheprovider", *files, "-k", options.k], [results])
+    outcomes = results.outcomes
+    if options.keep:
+        told = [[*asked, *outcome] for asked, outcome in outcomes.items()]
+        options.keep.write_text(json.dumps(told, indent=0), "utf-8")
+        return int(code)
+    for path in options.others:
+        for role, case, check, status, reason in json.loads(path.read_text("utf-8")):
+            if status == PASSED or Asked(role, case, check) not in outcomes:
+                outcomes[Asked(role, case, check)] = Outcome(status, reason)
+    write(markdown(outcomes))
+    return int(code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

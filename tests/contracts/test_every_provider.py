@@ -128,6 +128,8 @@ def test_the_key_is_shown_nowhere(
     shown += caplog.text + "".join(capfd.readouterr())
     assert WRONG_KEY not in shown
     assert case.right_key not in shown
+    others = [text for name, text in case.keys.items() if "KEY" in name or "SECRET" in name]
+    assert [text for text in others if text in shown] == []
 
 
 def told(case: Case, **options: Any) -> str:
