@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from bench import clock
-from bench.errors import BrokenStream, ConnectFailed, RateLimited
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited
 from bench.events import Fact, FellBack, Retried
 
 Decision = Literal["retry", "fall back", "give up"]
@@ -81,6 +81,12 @@ def rest(part: Part) -> None:
     part.rests_until = clock.now() + COOL_DOWN_SECONDS
 
 
+def story_of(part: Part, error: Exception, after_seconds: float) -> tuple[str, str, float]:
+    """Who failed, how, and after which time: by its own account, else by ours."""
+    own = error.after_seconds if isinstance(error, ProviderError) else None
+    return name_of(part), type(error).__name__, round(after_seconds if own is None else own, 6)
+
+
 class Attempts(Generic[P]):
     """The tries at one result: `who` is to be asked now, first a part or, while that rests, its
     backup."""
@@ -135,10 +141,8 @@ class Attempts(Generic[P]):
     def _record(
         self, kind: Callable[..., Fact], error: Exception, after_seconds: float, **more: Any
     ) -> None:
-        told = getattr(error, "after_seconds", None)
-        after = after_seconds if told is None else told
-        who, name = name_of(self.who), type(error).__name__
-        self._recorder.record(kind(who, name, after, turn=self._turn, **more))
+        told = story_of(self.who, error, after_seconds)
+        self._recorder.record(kind(*told, turn=self._turn, **more))
 
 
 def _is_brief(error: BaseException, worked: bool) -> bool:

@@ -63,7 +63,6 @@ class Intake:
         self._again.extendleft(reversed(self._kept))
         self._kept.clear()
         self._kept_samples = self._streamed = 0
-        self._pending = False
         self._begins = [0]
         self._shifts = [self._again[0][0] if self._again else self.position]
 

@@ -95,6 +95,19 @@ class EmbeddedTranscriber(BaseTranscriber):
             raise ConfigError("vocabulary mode needs `templates`; or set transcriber_mode: open")
         self._templates = None if mode == "open" else tuple(config["templates"])
         self._slots = config.get("slots") or {}
+        self._ids = itertools.count(1)
+        self._id = ""
+
+    def next_id(self) -> str:
+        """The id of an utterance that begins: that of the last one, where it came to no end."""
+        self._id = self._id or f"u{next(self._ids)}"
+        return self._id
+
+    async def tell(self, said: Transcription) -> None:
+        """Put what was said on `output_queue`."""
+        if said.is_final:
+            self._id = ""
+        await super().tell(said)
 
     async def _run_loop(self) -> None:
         loop = asyncio.get_running_loop()
@@ -102,7 +115,7 @@ class EmbeddedTranscriber(BaseTranscriber):
         if self._templates is not None:
             words = await loop.run_in_executor(None, build_vocabulary, self._templates, self._slots)
         vad = VoiceActivityDetector(SileroStream().probability)
-        listener = _Listener(words, self.output_queue)
+        listener = _Listener(words, self)
         try:
             async for chunk in self.audio():
                 await listener.take(chunk, vad.feed(chunk))
@@ -113,8 +126,8 @@ class EmbeddedTranscriber(BaseTranscriber):
 class _Listener:
     """Cuts the stream into utterances and has each one written down."""
 
-    def __init__(self, words: Vocabulary | None, output: asyncio.Queue[Transcription]) -> None:
-        self._words, self._output = words, output
+    def __init__(self, words: Vocabulary | None, ears: EmbeddedTranscriber) -> None:
+        self._words, self._ears = words, ears
         self._recent: deque[bytes] = deque()
         self._recent_samples = 0
         self._sample = 0  # of the stream, taken so far
@@ -123,7 +136,6 @@ class _Listener:
         self._batch = bytearray()
         self._told = self._last = ""
         self._acoustics = ""  # of this speaker
-        self._ids = itertools.count(1)
         self._id = ""
 
     async def take(self, chunk: bytes, edges: list[SpeechStarted | SpeechStopped]) -> None:
@@ -159,7 +171,7 @@ class _Listener:
         self._utterance = await recogniser().open(self._words, self._acoustics)
         self._began = self._sample - self._recent_samples
         self._speech_began = edge.at_sample
-        self._id, self._told, self._last = f"u{next(self._ids)}", "", ""
+        self._id, self._told, self._last = self._ears.next_id(), "", ""
         self._batch.clear()
         for chunk in self._recent:
             self._batch += chunk
@@ -181,7 +193,7 @@ class _Listener:
         if stable and (len(text.split()) > 1 or has_stop_word(text)):
             self._told = text
             said = Transcription(text, 0.5, is_final=False, utterance_id=self._id)
-            await self._output.put(said)
+            await self._ears.tell(said)
 
     async def _end(self, at_sample: int) -> None:
         await self._flush()
@@ -193,15 +205,20 @@ class _Listener:
         seconds = (at_sample - self._speech_began) / 16_000
         said = self._said(result, seconds)
         if said is not None:
-            await self._output.put(said)
+            await self._ears.tell(said)
 
     def _said(self, result: Result, seconds: float) -> Transcription | None:
         if result.text and result.in_domain:
+            placed, began = self._ears.placed, self._began
             words = tuple(
-                Word(word.text, word.start_sample + self._began, word.end_sample + self._began,
-                     word.confidence)
+                Word(
+                    word.text,
+                    placed(began + word.start_sample),
+                    placed(began + word.end_sample),
+                    word.confidence,
+                )
                 for word in result.words
-            )  # fmt: skip
+            )
             sure = result.confidence
             return Transcription(result.text, sure, words=words, utterance_id=self._id)
         if seconds >= UNCLEAR_SECONDS:

@@ -3,7 +3,7 @@ share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bench import clock
@@ -24,6 +24,11 @@ def simulation_of(config: Mapping[str, Any]) -> Simulation:
     if not isinstance(simulation, Simulation):
         raise ConfigError(f"simulation is {simulation!r}: want a Simulation")
     return simulation
+
+
+def faults_of(config: Mapping[str, Any]) -> Sequence[Fault]:
+    """What befalls a provider: the faults of a run are its first providers', not their backups'."""
+    return () if config.get("stands_in") else simulation_of(config).faults
 
 
 def named(config: Mapping[str, Any], setting: str) -> str:

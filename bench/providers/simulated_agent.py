@@ -10,7 +10,7 @@ from bench import clock
 from bench.engine.agent import GeneratedResponse
 from bench.engine.synthesizer import BaseMessage
 from bench.providers.front_desk import FrontDeskAgent
-from bench.providers.simulated import broken, named, refuse, simulation_of
+from bench.providers.simulated import broken, faults_of, named, refuse, simulation_of
 from bench.simulation.context import Answer
 from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
 from bench.simulation.latency import correlated
@@ -44,7 +44,7 @@ class SimulatedAgent(FrontDeskAgent):
         self.model = self.profile.id
         if self._simulation.replies:
             self.greeting = None
-        self._watch = FaultWatch(self._simulation.faults, "llm")
+        self._watch = FaultWatch(faults_of(config), "llm")
 
     def is_complete(self, text: str) -> bool:
         """What the front desk finds, where it is the one who answers."""

@@ -15,7 +15,7 @@ from bench.engine.synthesizer import (
     words_up_to,
 )
 from bench.events import Word
-from bench.providers.simulated import broken, named, refuse, simulation_of
+from bench.providers.simulated import broken, faults_of, named, refuse, simulation_of
 from bench.simulation import voice
 from bench.simulation.context import Answer
 from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
@@ -63,7 +63,7 @@ class SimulatedSynthesizer(BaseSynthesizer):
             self.voice, voice.USUAL_PITCH if pitch is None else int(pitch)
         )
         self._recorded: Recorded | None = config.get("speech")
-        self._watch = FaultWatch(self._simulation.faults, "tts")
+        self._watch = FaultWatch(faults_of(config), "tts")
         self._answer = ""  # the key of the newest
         self._answer_seconds = 0.0  # of its audio so far
 

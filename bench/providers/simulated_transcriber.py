@@ -11,10 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH
-from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.audio import SAMPLE_WIDTH, samples_in
+from bench.engine.transcriber import BaseTranscriber, Silence, Transcription
+from bench.engine.worker import Ending, spawn
 from bench.errors import ConfigError, Stalled
-from bench.providers.simulated import broken, named, refuse, simulation_of
+from bench.providers.simulated import broken, faults_of, named, refuse, simulation_of
 from bench.simulation.faults import BREAKS, FINALS, REFUSALS, Fault, FaultWatch
 from bench.simulation.hearing import NEVER, Hearing, Utterance, transcription
 from bench.simulation.profiles import profile
@@ -26,8 +27,8 @@ class SimulatedTranscriber(BaseTranscriber):
     """A simulated recogniser: latencies, unstable partials, word errors and faults of a profile.
 
     `transcriber_config` holds `transcriberProvider` (`sim:…`) and `simulation`, without whose feed
-    there is nothing to hear: that is a `ConfigError`. Audio is only counted, in `send_audio`, so
-    nothing waits on `input_queue`.
+    there is nothing to hear: that is a `ConfigError`. Audio is only counted: in `send_audio`, where
+    nobody else listens, so that nothing waits on `input_queue`; else as it is taken from there.
     """
 
     def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
@@ -44,7 +45,7 @@ class SimulatedTranscriber(BaseTranscriber):
         self.provider = f"sim:{self.profile.id}"
         self._hearing = Hearing(self.profile, self._simulation)
         self._hearing.on_begin, self._hearing.on_close = self._begins, self._closes
-        self._watch = FaultWatch(self._simulation.faults, "stt")
+        self._watch = FaultWatch(faults_of(config), "stt")
         self._final_fault: dict[str, Fault] = {}  # by utterance
         self._suffered: tuple[str, Fault] | None = None  # the newest break, and where
         self._opened = False
@@ -52,6 +53,9 @@ class SimulatedTranscriber(BaseTranscriber):
 
     def send_audio(self, chunk: bytes) -> None:
         """Count PCM; never blocks."""
+        if self.backup is not None:
+            super().send_audio(chunk)
+            return
         if self._task is None:
             self.start()
         hearing = self._hearing
@@ -61,6 +65,27 @@ class SimulatedTranscriber(BaseTranscriber):
 
     async def _run_loop(self) -> None:
         await self._open()
+        if not self._takes:
+            await self._tell_all()
+        taker = spawn(self._take_all(), name="simulated sender")
+        try:
+            await self._tell_all()
+        finally:
+            taker.cancel()
+            await Ending([taker])
+
+    async def _take_all(self) -> None:
+        """Count the audio as it comes from the queue."""
+        hearing, taken = self._hearing, 0
+        while True:
+            chunk = await self.take()
+            taken += samples_in(chunk)
+            fresh = self.placed(taken - 1) + 1 - hearing.samples
+            wants = hearing.received(fresh, muted=isinstance(chunk, Silence))
+            if wants and hearing.advance(clock.now()):
+                self._wake()
+
+    async def _tell_all(self) -> None:
         hearing = self._hearing
         while True:
             await self._until(hearing.due)
@@ -70,11 +95,13 @@ class SimulatedTranscriber(BaseTranscriber):
                     continue  # a stall has put it off
                 said = hearing.tell(utterance, clock.now())
                 for each in self._as_sent(utterance, said):
-                    await self.output_queue.put(each)
+                    await self.tell(each)
                 await self._suffer(utterance)
 
     async def _open(self) -> None:
-        if self._opened:
+        if self._takes:
+            self._hearing.begin_at(self.intake.begins)
+        elif self._opened:
             self._hearing.forget()
         self._opened = True
         fault = self._watch.find(REFUSALS, turn=self._turn, step="")
@@ -99,6 +126,11 @@ class SimulatedTranscriber(BaseTranscriber):
     def _wake(self) -> None:
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+    @property
+    def _takes(self) -> bool:
+        """Whether another one may have to hear the same audio."""
+        return self.stands_in or self.backup is not None
 
     @property
     def _turn(self) -> int:

@@ -69,9 +69,8 @@ class Utterance:
 class Hearing:
     """What a profile makes of the words of a truth feed.
 
-    Let it have `received` samples and `advance` when it wants to; ask for what is `due`, and then
-    for what to `tell`. `on_begin` is called with each utterance before anything of it is planned,
-    `on_close` when its final is.
+    Let it have `received` samples, `advance` when it wants to, ask what is `due` and `tell` it.
+    `on_begin` gets each utterance before it is planned, `on_close` when its final is.
     """
 
     def __init__(self, profile: SttProfile, simulation: Simulation) -> None:
@@ -87,7 +86,7 @@ class Hearing:
         self._numbers = 0
         self._indices: dict[str, int] = {}  # words so far, by step
         self._parts: dict[str, int] = {}  # utterances so far, by step
-        self._begun = 0
+        self._begun = 0  # utterances
         self._muted: deque[tuple[int, int]] = deque()
         self._free_at = 0.0  # the final before is told by then
         self._silent_at = NO_SAMPLE  # where an echo will have been over for long enough
@@ -140,6 +139,13 @@ class Hearing:
             utterance.next_partial_at = max(utterance.next_partial_at, until)
             utterance.partial_at = max(utterance.partial_at, until)
             utterance.final_at = max(utterance.final_at, until)
+
+    def begin_at(self, sample: int) -> None:
+        """The connection is a new one, from this sample on: what was not final is heard anew."""
+        self.samples, self._begun = sample, self._begun - len(self.utterances)
+        self._read, self._coming, self._indices = 0, [], {}
+        self._take_in(self._simulation.feed.said)
+        self.forget()
 
     def forget(self) -> None:
         """The connection is a new one: each word that has begun is lost."""

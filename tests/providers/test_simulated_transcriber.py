@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from bench import clock
-from bench.engine.transcriber import Transcription
-from bench.errors import ConfigError
-from bench.events import ProviderFailed
+from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.errors import ConfigError, Stalled
+from bench.events import FellBack, ProviderFailed
 from bench.providers.simulated_transcriber import SimulatedTranscriber
 from bench.simulation.context import Simulation
 from bench.simulation.faults import Fault
@@ -180,3 +180,76 @@ def test_words_come_with_their_places_in_the_stream():
     assert [(w.text, w.start_sample, w.end_sample) for w in final.words] == [
         (w.text, w.start_sample, w.end_sample) for w in spoken(TEXT, 8000)
     ]
+
+
+def listened(first: Any, second: Any, simulation: Simulation, seconds: float = 8.0) -> Heard:
+    """Two listeners on one microphone, in which `TEXT` is said twice."""
+    made = Heard()
+
+    async def main() -> None:
+        first.backup, first.trace = second, made.trace
+        for at in (0.5, 3.0):
+            simulation.feed.say(f"at {at}", spoken(TEXT, round(at * 16_000)))
+        for number in range(round(seconds * 50)):
+            first.send_audio(bytes(2 * FRAME))
+            await clock.sleep_until((number + 1) * FRAME / 16_000)
+            while not first.output_queue.empty():
+                made.told.append((clock.now(), first.output_queue.get_nowait()))
+        await first.terminate()
+        assert len(asyncio.all_tasks()) == 1
+
+    clock.run(main(), virtual=True)
+    return made
+
+
+def made_for(simulation: Simulation, **more: Any) -> SimulatedTranscriber:
+    return SimulatedTranscriber({"stt": NAME, "simulation": simulation, **more})
+
+
+def places(made: Heard) -> list[tuple[str, int]]:
+    finals = [told for _, told in made.told if told.is_final]
+    return [(word.text, word.start_sample) for final in finals for word in final.words]
+
+
+WANTED = [
+    (word.text, word.start_sample) for at in (0.5, 3.0) for word in spoken(TEXT, round(at * 16_000))
+]
+
+
+@pytest.mark.parametrize("after_partial", [None, 1, 3])
+@pytest.mark.parametrize(("kind", "fell"), [("disconnect", 0), ("stall", 1)])
+def test_what_a_simulated_one_leaves_is_heard_by_another(
+    after_partial: int | None, kind: str, fell: int
+):
+    fault = Fault("stt", kind, utterance="at 0.5", after_partial=after_partial, for_seconds=9.0)
+    simulation = Simulation(faults=(fault,), overrides=EXACT)
+    made = listened(made_for(simulation), made_for(simulation, stands_in=True), simulation)
+    assert places(made) == WANTED
+    before_a_word = kind == "disconnect" and after_partial is None
+    assert [fact.to for fact in made.trace.of(FellBack)] == [NAME] * max(fell, before_a_word)
+    ids = [told.utterance_id for _, told in made.told if told.is_final]
+    assert len(set(ids)) == 2
+    opened = dict.fromkeys(told.utterance_id for _, told in made.told)
+    assert list(opened) == ids
+
+
+def test_a_simulated_one_stands_in_for_one_that_reads_the_sound():
+    class Dead(BaseTranscriber):
+        async def _run_loop(self) -> None:
+            for _ in range(60):
+                await self.take()
+            raise Stalled("dead", "quiet")
+
+    simulation = Simulation(overrides=EXACT)
+    made = listened(Dead(), made_for(simulation, stands_in=True), simulation)
+    assert [word for word, _ in places(made)] == [word for word, _ in WANTED]
+    assert places(made) == WANTED
+
+
+def test_a_backup_that_is_not_needed_changes_nothing():
+    told = []
+    for backed in (False, True):
+        simulation = Simulation(overrides=EXACT)
+        second = made_for(simulation, stands_in=True) if backed else None
+        told.append(listened(made_for(simulation), second, simulation).told)
+    assert told[0] == told[1]
