@@ -91,7 +91,7 @@ PROVIDERS = (
         "azure",
         "transcriber",
         "Azure Speech",
-        adapter="",
+        adapter="bench.providers.azure_speech:AzureTranscriber",
         extra="azure",
         package="azure.cognitiveservices.speech",
         variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),

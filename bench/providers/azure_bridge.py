@@ -1,0 +1,203 @@
+"""What native threads tell in, a queue of the loop's out: the bridge to Azure's native SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
+
+from azure.cognitiveservices.speech import CancellationErrorCode, SpeechConfig
+
+from bench import clock
+from bench.errors import (
+    BrokenStream,
+    ConfigError,
+    ConnectFailed,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    Stalled,
+)
+from bench.providers.connections import HANG_UP_SECONDS, key_of, quoted
+from bench.settings import Secret
+
+PROVIDER = "azure"
+TICKS_PER_SECOND = 10_000_000  # of 100 ns, in which the SDK counts time
+REGIONS = {"ar": "EG", "cs": "CZ", "da": "DK", "en": "US", "hi": "IN", "ja": "JP", "ko": "KR",
+           "pt": "BR", "sv": "SE", "uk": "UA", "vi": "VN", "zh": "CN"}  # fmt: skip
+"""Of languages that are not spoken in a country of the same code."""
+_QUIRKS = {
+    "SPEECH-Error-MaxRetryCount": "0",
+    "SPEECH-Error-RetryConnectionFailures": "false",
+    "SpeechSynthesis_MaxRetryTimes": "0",
+    # To stop is then not to wait for the service's goodbye: a dead peer's takes 10 s.
+    "SPEECH-StopRecognitionTimeoutInSeconds": "0",
+}
+_ERRORS: Mapping[CancellationErrorCode, type[ProviderError]] = {
+    CancellationErrorCode.AuthenticationFailure: Rejected,
+    CancellationErrorCode.Forbidden: Rejected,
+    CancellationErrorCode.BadRequest: Rejected,
+    CancellationErrorCode.TooManyRequests: RateLimited,
+    CancellationErrorCode.ConnectionFailure: ConnectFailed,
+    CancellationErrorCode.ServiceUnavailable: ConnectFailed,
+    CancellationErrorCode.ServiceTimeout: Stalled,
+}
+T = TypeVar("T")
+
+
+class Events(Generic[T]):
+    """Plain values on their way from native threads to the loop that makes this.
+
+    What a callback raises would be swallowed below; here it comes out of `next`.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[T | BaseException] = asyncio.Queue(size)
+        self._lost = 0
+
+    def reading(self, read: Callable[[Any], T]) -> Callable[[Any], None]:
+        """A callback for the SDK: what `read` makes of its event is posted."""
+
+        def callback(event: Any) -> None:
+            try:
+                value: T | BaseException = read(event)
+            except BaseException as error:  # it is raised again, on the loop
+                value = error
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._post, value)
+
+        return callback
+
+    async def next(self) -> T:
+        """The next value.
+
+        Raises:
+            BrokenStream: a callback failed, or there came more than anybody read.
+        """
+        if self._lost and self._queue.empty():
+            raise BrokenStream(PROVIDER, f"{self._lost} events came faster than they were read")
+        value = await self._queue.get()
+        if isinstance(value, BaseException):
+            raise BrokenStream(PROVIDER, f"not an event: {type(value).__name__}") from value
+        return value
+
+    def _post(self, value: T | BaseException) -> None:
+        if self._lost or self._queue.full():
+            self._lost += 1
+        else:
+            self._queue.put_nowait(value)
+
+
+class NativeThread:
+    """The one thread that makes, uses and lets go of some native objects, whose calls block.
+
+    It does not keep the process from ending, whatever it waits for.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._work = queue.SimpleQueue[Callable[[], None] | None]()
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    async def call(self, work: Callable[[], T]) -> T:
+        """What `work` returns or raises; to stop waiting for it does not stop it."""
+        return await self._post(work)
+
+    async def end(self, work: Callable[[], None], seconds: float = HANG_UP_SECONDS) -> None:
+        """Do a last thing, and end; after so long it is left to itself."""
+        done = self._post(work)
+        self._work.put(None)
+        with contextlib.suppress(TimeoutError):
+            async with clock.deadline(seconds):
+                await done
+
+    def _post(self, work: Callable[[], T]) -> asyncio.Future[T]:
+        future: asyncio.Future[T] = self._loop.create_future()
+
+        def worked() -> None:
+            try:
+                result = work()
+            except BaseException as error:  # whoever waits gets it
+                self._tell(future, None, error)
+            else:
+                self._tell(future, result, None)
+
+        self._work.put(worked)
+        return future
+
+    def _tell(self, future: asyncio.Future[T], result: Any, error: BaseException | None) -> None:
+        def settle() -> None:
+            if future.done():  # nobody waits any more
+                return
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error.with_traceback(None))  # its frames hold native objects
+
+        with contextlib.suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(settle)
+
+    def _run(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
+            del work  # or it would hold what it used until the next
+
+
+class Subscription:
+    """Where an agent config says the service is, and as whom to ask: `azure_url`, or a region."""
+
+    def __init__(self, agent_config: Mapping[str, Any]) -> None:
+        self.key = key_of(agent_config, "AZURE_SPEECH_KEY", PROVIDER)
+        self.locale = _locale(agent_config.get("language") or "en-US")
+        self._url: str | None = agent_config.get("azure_url")
+        self._region = Secret("")
+        if self._url is None:
+            self._region = key_of(agent_config, "AZURE_SPEECH_REGION", PROVIDER)
+
+    def service(self) -> SpeechConfig:
+        """The SDK's own configuration, without its retries.
+
+        Raises:
+            ConfigError: the SDK takes no such region or address.
+        """
+        key = self.key.reveal()
+        try:
+            if self._url is None:
+                config = SpeechConfig(subscription=key, region=self._region.reveal())
+            elif urlsplit(self._url).path.strip("/"):
+                config = SpeechConfig(subscription=key, endpoint=self._url)
+            else:  # the SDK fills in a path for each role
+                config = SpeechConfig(subscription=key, host=self._url.rstrip("/"))
+        except (RuntimeError, ValueError):
+            raise ConfigError(f"{PROVIDER}: not a region or an address of the service") from None
+        for name, value in _QUIRKS.items():
+            config.set_property_by_name(name, value)
+        return config
+
+
+def failure(
+    code: CancellationErrorCode, details: str, key: Secret, *, begun: bool
+) -> ProviderError:
+    """Our error for a cancellation; `begun` says that the service had answered before."""
+    kind = _ERRORS.get(code, BrokenStream)
+    if begun and kind is ConnectFailed:
+        kind = BrokenStream
+    said = details.partition("\n")[0].partition(" SessionId:")[0]
+    return kind(PROVIDER, f"{code.name}: {quoted(said, key)}")
+
+
+def native(error: RuntimeError) -> str:
+    """What is wrong, of an SDK error that goes on with the stack of its library."""
+    return (str(error).strip().splitlines() or [""])[-1]
+
+
+def _locale(language: str) -> str:
+    """A language and its country ("en-US") of a code that may be of the language alone."""
+    if "-" in language:
+        return language
+    return f"{language}-{REGIONS.get(language, language.upper())}"
