@@ -8,8 +8,7 @@ from collections import deque
 
 from bench.audio import SAMPLE_RATE, samples_in
 
-PENDING_SECONDS = 10.0  # of audio kept while words of it are known that are not final …
-IDLE_SECONDS = 1.0  # … and while there are none
+KEPT_SECONDS = 10.0  # of audio that nothing final was said of: a stall is noticed sooner
 
 
 class Intake:
@@ -26,7 +25,6 @@ class Intake:
         self._again = deque[tuple[int, bytes]]()  # taken before, to be sent again
         self._kept = deque[tuple[int, bytes]]()  # taken, and not settled
         self._kept_samples = 0
-        self._pending = False  # words were told that are not final
         self._streamed = 0  # samples of this stream
         self._begins = [0]  # places in the stream where the microphone has a gap …
         self._shifts = [0]  # … and what is to be added from there on
@@ -71,22 +69,16 @@ class Intake:
         place = bisect_right(self._begins, sample) - 1
         return sample + self._shifts[max(place, 0)]
 
-    def pending(self) -> None:
-        """Words were told that may still change."""
-        self._pending = True
-
     def settled(self, sample: int | None = None) -> None:
         """The words up to here, of the microphone's samples, are final: all that was taken, unless
         said."""
-        self._pending = False
         while self._kept and (sample is None or self._end(self._kept[0]) <= sample):
             self._kept_samples -= samples_in(self._kept.popleft()[1])
 
     def _keep(self, at: int, chunk: bytes) -> None:
         self._kept.append((at, chunk))
         self._kept_samples += samples_in(chunk)
-        seconds = PENDING_SECONDS if self._pending else IDLE_SECONDS
-        while self._kept_samples > seconds * SAMPLE_RATE:
+        while self._kept_samples > KEPT_SECONDS * SAMPLE_RATE:
             self._kept_samples -= samples_in(self._kept.popleft()[1])
 
     def _end(self, kept: tuple[int, bytes]) -> int:

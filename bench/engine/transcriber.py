@@ -139,8 +139,6 @@ class BaseTranscriber(BaseWorker):
         said.utterance_id = self.utterances.name(said.utterance_id, is_final=said.is_final)
         if said.is_final:
             self.intake.settled(said.words[-1].end_sample if said.words else None)
-        elif said.message:
-            self.intake.pending()
         await self.output_queue.put(said)
 
     async def process(self, item: bytes) -> None:
