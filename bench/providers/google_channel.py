@@ -28,6 +28,7 @@ from bench.errors import (
     Stalled,
 )
 from bench.providers.connections import CONNECT_SECONDS, key_of, quoted
+from bench.settings import Secret
 
 PROVIDER = "google"
 VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -74,13 +75,13 @@ class GoogleAccess:
         self._plain = address.scheme == "http"
         self._target = address.netloc if address.port else f"{address.netloc}:443"
         self._credentials: Credentials | None = None
-        self.project = "-"
+        self.project = "-"  # of the credentials, "" when they name none
         self.metadata: tuple[tuple[str, str], ...] = ()
         if self._plain:
             self.metadata = (("x-goog-api-key", self._key.reveal()),)
         else:
             self._credentials, project = _credentials(self._key.reveal())
-            self.project = project or "-"
+            self.project = project or ""
 
     def channel(self, transport: Any) -> aio.Channel:
         """A channel for `transport`, a class of the SDK's; it belongs to the running loop."""
@@ -93,19 +94,7 @@ class GoogleAccess:
 
     def translated(self, error: GoogleAPICallError, *, begun: bool) -> ProviderError:
         """Our error for one of the SDK's; `begun` when there was an answer before it."""
-        status = error.grpc_status_code or StatusCode.UNKNOWN
-        reason = quoted(f"{status.name}: {error.message}", self._key)
-        match status:
-            case StatusCode.RESOURCE_EXHAUSTED:
-                return RateLimited(PROVIDER, reason, retry_after_seconds=_retry_after(error))
-            case _ if status in REFUSALS or REVOKED in reason:
-                return Rejected(PROVIDER, reason)
-            case StatusCode.DEADLINE_EXCEEDED:
-                return Stalled(PROVIDER, reason)
-            case StatusCode.UNAVAILABLE if not begun:
-                return ConnectFailed(PROVIDER, reason)
-            case _:
-                return BrokenStream(PROVIDER, reason)
+        return failure(PROVIDER, error, self._key, begun=begun)
 
 
 class GoogleCall:
@@ -175,6 +164,23 @@ class GoogleCall:
         """Hang up, if it is not over; the service learns of it at once."""
         if self._call is not None:
             self._call.cancel()
+
+
+def failure(provider: str, error: GoogleAPICallError, key: Secret, *, begun: bool) -> ProviderError:
+    """Our error for one that a call met with; `begun` when there was an answer before it."""
+    status = error.grpc_status_code or StatusCode.UNKNOWN
+    reason = quoted(f"{status.name}: {error.message}", key)
+    match status:
+        case StatusCode.RESOURCE_EXHAUSTED:
+            return RateLimited(provider, reason, retry_after_seconds=_retry_after(error))
+        case _ if status in REFUSALS or REVOKED in reason:
+            return Rejected(provider, reason)
+        case StatusCode.DEADLINE_EXCEEDED:
+            return Stalled(provider, reason)
+        case StatusCode.UNAVAILABLE if not begun:
+            return ConnectFailed(provider, reason)
+        case _:
+            return BrokenStream(provider, reason)
 
 
 def connected(channel: aio.Channel) -> bool:
