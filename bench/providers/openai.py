@@ -154,8 +154,8 @@ def _read(chunk: ChatCompletionChunk, calls: _Calls) -> tuple[GeneratedResponse 
     except (AttributeError, TypeError, LookupError) as error:
         raise ValueError("not a chunk") from error
     usage = {name: count for name, count in counts.items() if isinstance(count, int)}
-    if not text and not usage:
-        return None, ends
+    if not text and (not usage or (choice is not None and not ends)):
+        return None, ends  # usage alone waits for the end: the first piece is what is heard first
     return GeneratedResponse(BaseMessage(text), usage=usage or None), ends
 
 
