@@ -1,10 +1,9 @@
-"""The conversation in, text out as it is written: Gemini, by Google's newer SDK or the older."""
+"""The conversation in, text out as it is written: Gemini, by Google's newer SDK."""
 
 from __future__ import annotations
 
 import base64
 import contextlib
-import importlib
 import itertools
 import json
 import re
@@ -35,15 +34,6 @@ from bench.providers.spoken_part import SYSTEM_PROMPT
 Chunk = types.GenerateContentResponse
 
 CHUNKS_AHEAD = 4096  # that nobody has read yet: more than an answer for the ear can have
-_OLDER = "bench.providers.gemini_legacy:GeminiLegacyAgent"
-
-
-def agent(agent_config: Mapping[str, Any] | None = None) -> BaseAgent:
-    """Gemini behind the SDK that `gemini_backend` names: "genai", or "generativeai" (the older)."""
-    if (agent_config or {}).get("gemini_backend") != "generativeai":
-        return GeminiAgent(agent_config)
-    module, _, name = _OLDER.partition(":")
-    return getattr(importlib.import_module(module), name)(agent_config)
 
 
 class GeminiAgent(BaseAgent):
