@@ -1,7 +1,9 @@
-"""ElevenLabs' SDK and our adapter, against the emulated service, in virtual time."""
+"""ElevenLabs' SDK and our adapter, against the emulated service, in virtual time..
+
+What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
+"""
 
 import contextlib
-import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,13 +13,12 @@ from elevenlabs.client import AsyncElevenLabs
 from bench import clock
 from bench.audio import resample
 from bench.emulators.elevenlabs import KEY, ElevenLabsEmulator
-from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
-from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
+from bench.engine.synthesizer import BaseMessage, ChunkResult, SynthesisResult
+from bench.errors import Rejected
 from bench.providers.elevenlabs import ElevenLabsSynthesizer
 from bench.settings import Secret
 from bench.simulation import tone
-from bench.simulation.faults import Fault
-from tests.contracts.ends import nothing_left, refused_port
+from tests.contracts.ends import nothing_left
 
 pytestmark = pytest.mark.contract
 
@@ -114,111 +115,6 @@ def test_other_rates_are_asked_for_or_made(rate: int):
     assert result.get_message_up_to(len(pcm) / (2 * rate)) == TEXT
 
 
-@pytest.mark.parametrize("seconds", [0.05, 0.3])
-def test_an_interrupt_reaches_the_server_at_once(seconds: float):
-    async def main():
-        async with served() as (server, voice):
-            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
-            await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
-            await clock.sleep(seconds)
-            await speech.close()
-            await clock.sleep(1.0)
-            return server.gone
-
-    assert clock.run(main(), virtual=True) == [seconds]
-
-
-def test_a_consumer_that_waits_elsewhere_is_no_obstacle():
-    async def main():
-        async with served() as (server, voice):
-            result = await voice.create_speech(BaseMessage(TEXT), CHUNK)
-            await anext(result.chunk_generator)
-            await clock.sleep(0.1)  # more has come, unread
-            await result.chunk_generator.aclose()
-            at = clock.now()
-            await clock.sleep(1.0)
-            return server.gone, at
-
-    gone, at = clock.run(main(), virtual=True)
-    assert gone == [at]
-
-
-@pytest.mark.parametrize(
-    ("kind", "error", "within"),
-    [
-        ("http_429", RateLimited, 0.1),
-        ("http_503", ConnectFailed, 0.1),
-        ("connect_timeout", Stalled, 8.0),
-        ("disconnect", BrokenStream, 1.0),
-        ("malformed", BrokenStream, 1.0),
-        ("empty_audio", BrokenStream, 1.0),
-    ],
-)
-def test_what_goes_wrong_is_one_of_our_errors(kind: str, error: type[ProviderError], within: float):
-    after = 0.5 if kind in ("disconnect", "malformed") else None
-    fault = Fault("tts", kind, after_audio_seconds=after, retry_after_seconds=7.0)
-
-    async def main():
-        async with served(faults=(fault,)) as (_, voice):
-            with pytest.raises(ProviderError) as failed:
-                await spoken(voice)
-            at = clock.now()
-            await spoken(voice)  # the next one is well again
-            return failed.value, at
-
-    failed, at = clock.run(main(), virtual=True)
-    assert type(failed) is error
-    assert failed.provider == "elevenlabs"
-    assert at <= within
-    if isinstance(failed, RateLimited):
-        assert failed.retry_after_seconds == 7.0
-
-
-def test_silence_in_the_middle_is_a_stall_within_the_deadline():
-    fault = Fault("tts", "stall", after_audio_seconds=0.5, for_seconds=60.0)
-
-    async def main():
-        async with served(faults=(fault,)) as (server, voice):
-            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
-            await speech.add(
-                TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK), voice.provider
-            )
-            await speech.end()
-            await clock.sleep(0.01)
-            return speech.parts[0].error, clock.now(), server.gone
-
-    error, at, gone = clock.run(main(), virtual=True)
-    assert isinstance(error, Stalled)
-    assert error.provider == "elevenlabs"
-    assert at < 4.0
-    assert gone == [pytest.approx(at - 0.01, abs=1e-3)]
-
-
-def test_a_wrong_key_is_rejected_and_shown_nowhere(caplog: pytest.LogCaptureFixture):
-    key = "wrong-and-secret"
-
-    async def main():
-        async with served(key) as (_, voice):
-            with pytest.raises(Rejected, match="401: invalid_api_key") as failed:
-                await spoken(voice)
-            return failed.value
-
-    with caplog.at_level(logging.DEBUG):
-        error = clock.run(main(), virtual=True)
-    assert key not in caplog.text + repr(error) + str(error)
-
-
-def test_nobody_there():
-    async def main():
-        async with nothing_left():
-            voice = voice_at(f"http://127.0.0.1:{refused_port()}")
-            with pytest.raises(ConnectFailed):
-                await spoken(voice)
-            await voice.terminate()
-
-    clock.run(main(), virtual=True)
-
-
 def test_the_emulator_serves_the_plain_sdk():
     async def main():
         async with nothing_left(), ElevenLabsEmulator().serving() as server:
@@ -229,3 +125,12 @@ def test_the_emulator_serves_the_plain_sdk():
             return pcm
 
     assert clock.run(main(), virtual=True) == tone.speak(TEXT)[0]
+
+
+def test_a_refusal_is_quoted():
+    async def main():
+        async with served("wrong") as (_, voice):
+            with pytest.raises(Rejected, match="status 401: invalid_api_key: "):
+                await spoken(voice)
+
+    clock.run(main(), virtual=True)

@@ -71,7 +71,7 @@ def test_nobody_there_is_a_failed_connection(case: Case):
 @each()
 def test_who_accepts_and_never_answers_is_given_up(case: Case):
     """A socket has no handshake within 2 s; what has been asked has no answer within 8 s."""
-    error, after, _ = failed(case, "connect_timeout")
+    error, after, _, _ = failed(case, "connect_timeout")
     is_one_of_ours(case, error, ConnectFailed, Stalled)
     limit = 2.0 if isinstance(error, ConnectFailed) else 8.0
     assert after <= limit + (0.1 if case.virtual else 1.0)
@@ -89,9 +89,10 @@ def test_a_break_in_the_middle_is_a_broken_stream(case: Case):
 
 @each()
 def test_silence_is_a_stall_within_the_deadline(case: Case):
-    error, after, _ = failed(case, "stall", for_seconds=60.0, **midway(case))
+    error, after, _, gone = failed(case, "stall", for_seconds=60.0, **midway(case))
     is_one_of_ours(case, error, Stalled)
     assert after <= DEADLINE_SECONDS[STAGES[case.role]] + BEFORE_SECONDS
+    assert len(gone) == 1 or case.role == "transcriber"  # the server was told
 
 
 @each()
@@ -133,7 +134,7 @@ def test_the_key_is_shown_nowhere(
 
 
 def told(case: Case, **options: Any) -> str:
-    error, _, by = case.run(tried(case, **options))
+    error, _, by, _ = case.run(tried(case, **options))
     return by + repr(error) + "".join(traceback.format_exception(error))
 
 

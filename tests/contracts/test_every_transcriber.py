@@ -96,9 +96,11 @@ def test_over_a_reconnect_no_word_is_lost_and_places_stay_true(case: Case):
 
 
 @each("transcriber")
-def test_after_a_refusal_no_word_is_lost(case: Case):
-    said, failed = all_heard(case, faults=(fault(case, "http_503"),))
-    assert failed == ["ConnectFailed"]
+@pytest.mark.parametrize("kind", ["http_429", "http_503", "malformed"])
+def test_whatever_goes_wrong_no_word_is_lost(case: Case, kind: str):
+    said, failed = all_heard(case, faults=(fault(case, kind),))
+    errors = {"http_429": "RateLimited", "http_503": "ConnectFailed", "malformed": "BrokenStream"}
+    assert failed == [errors[kind]]
     assert texts(finals(said)) == TEXTS
 
 

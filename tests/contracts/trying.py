@@ -32,11 +32,13 @@ PATIENCE_SECONDS = 20.0  # longer than any deadline of ours
 
 
 class Tried(NamedTuple):
-    """An error, how long it took to come, and what the trace and the adapter say of it."""
+    """An error, how long it took to come, and what the trace and the adapter say of it; when the
+    server saw a client go that it was serving."""
 
     error: ProviderError
     after_seconds: float
     told: str
+    gone: list[float]
 
 
 Ask = Callable[[], Awaitable[BaseException | None]]
@@ -59,7 +61,7 @@ async def ready(case: Case, **options: Any) -> AsyncGenerator[tuple[Any, Any, As
 
 async def tried(case: Case, **options: Any) -> Tried:
     """The first error; what can be asked again is, and is well."""
-    async with ready(case, **options) as (_, adapter, ask):
+    async with ready(case, **options) as (server, adapter, ask):
         began = clock.now()
         async with clock.deadline(PATIENCE_SECONDS):
             error = await ask()
@@ -68,7 +70,9 @@ async def tried(case: Case, **options: Any) -> Tried:
         if options.get("faults") and case.role != "transcriber":  # who listens, goes on by itself
             assert await ask() is None
         trace = getattr(adapter, "trace", None)
-        return Tried(error, after, repr(adapter) + "".join(trace.lines() if trace else ()))
+        return Tried(
+            error, after, repr(adapter) + "".join(trace.lines() if trace else ()), server.gone
+        )
 
 
 async def answered(agent: BaseAgent) -> ProviderError | None:
