@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -20,12 +21,18 @@ Message = dict[str, Any]
 Talk = Callable[[ServerConnection], Awaitable[None]]
 Admit = Callable[[ServerConnection, Request], Awaitable[Response | None]]
 
+_logger = logging.getLogger(__name__)
+# At DEBUG the library writes the handshake out, and the client's key with it.
+_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+
 
 @asynccontextmanager
 async def serving_sockets(talk: Talk, admit: Admit, port: int = 0) -> AsyncGenerator[str, None]:
     """Serve `talk` to those that `admit` has no response for; yields the address. When the block
     ends every line breaks."""
-    server = await serve(talk, LOOPBACK, port, process_request=admit, ping_interval=None)
+    server = await serve(
+        talk, LOOPBACK, port, process_request=admit, ping_interval=None, logger=_logger
+    )
     async with server:
         try:
             yield f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"

@@ -82,7 +82,7 @@ PROVIDERS = (
         "assemblyai",
         "transcriber",
         "AssemblyAI",
-        adapter="",
+        adapter="bench.providers.assemblyai:AssemblyAITranscriber",
         extra="assemblyai",
         package="assemblyai",
         variables=("ASSEMBLYAI_API_KEY",),
