@@ -100,7 +100,7 @@ PROVIDERS = (
         "google",
         "transcriber",
         "Google Cloud Speech-to-Text",
-        adapter="",
+        adapter="bench.providers.google_speech:GoogleTranscriber",
         extra="google",
         package="google.cloud.speech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),
