@@ -13,22 +13,21 @@ from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse
 from bench.engine.joins import measure_join
+from bench.engine.saying import Sentence
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import (
     BaseMessage,
     BaseSynthesizer,
-    Part,
     Speech,
     SynthesisResult,
 )
+from bench.engine.takes import Part
 from bench.engine.worker import InterruptibleEvent, InterruptibleWorker
-from bench.errors import Stalled
 from bench.events import (
     FirstAudio,
     JoinMeasured,
     SentenceReady,
     SynthesisFinished,
-    SynthesisRequested,
 )
 
 ENDS = ".!?…"
@@ -157,7 +156,6 @@ class _Speaking:
         settings = worker.settings
         self.worker, self.first = worker, first
         self.synthesizer = worker.synthesizer
-        self.provider = self.synthesizer.provider or type(self.synthesizer).__name__
         rate = self.synthesizer.sampling_rate
         self.chunk_size = round(settings.chunk_seconds * rate) * SAMPLE_WIDTH
         self.speech = Speech(
@@ -215,29 +213,25 @@ class _Speaking:
             return
         turn, worker = self.first.turn, self.worker
         worker.record(SentenceReady(sentence, turn=turn))
-        asked = SynthesisRequested(len(sentence), self.provider, self.synthesizer.voice, turn=turn)
-        worker.record(asked)
-        result = await self._create(BaseMessage(sentence))
-        if result is None:
+        sayer = Sentence(
+            sentence,
+            self.synthesizer,
+            worker,
+            chunk_size=self.chunk_size,
+            seconds=worker.settings.first_result_seconds,
+            on_take=self._taken,
+        )
+        take = await sayer.begin()
+        if take is None:
             self.failed = True
             return
         self.message.text = f"{self.message.text} {sentence}".lstrip()
-        self.spoken.result.estimated |= result.estimated
-        await self.speech.add(sentence, result, self.provider)
+        await self.speech.add(sentence, take.result, take.provider, sayer)
         if not self.announced:
             await self._announce()
 
-    async def _create(self, message: BaseMessage) -> SynthesisResult | None:
-        began_at, worker = clock.now(), self.worker
-        try:
-            async with clock.deadline(worker.settings.first_result_seconds):
-                return await self.synthesizer.create_speech(message, self.chunk_size)
-        except TimeoutError:
-            waited = round(clock.now() - began_at, 6)
-            worker.failed(Stalled(self.provider, "no speech within the deadline", waited))
-        except Exception as error:  # this answer fails, not the conversation
-            worker.failed(error, round(clock.now() - began_at, 6))
-        return None
+    def _taken(self, result: SynthesisResult) -> None:
+        self.spoken.result.estimated |= result.estimated
 
     async def _announce(self) -> None:
         """Put the speech on its way as soon as it has a beginning."""
@@ -251,11 +245,11 @@ class _Speaking:
             await clock.sleep(0)  # who plays goes before who reads on
 
     def _audio_began(self) -> None:
-        self.worker.record(FirstAudio(self.provider, turn=self.first.turn))
+        self.worker.record(FirstAudio(self.speech.parts[0].provider, turn=self.first.turn))
 
     def _part_arrived(self, part: Part) -> None:
         if part.error is None:
-            fact = SynthesisFinished(part.samples, self.provider, turn=self.first.turn)
+            fact = SynthesisFinished(part.samples, part.provider, turn=self.first.turn)
             self.worker.record(fact)
 
     def _measure(self, at_sample: int, before: bytes, after: bytes) -> None:

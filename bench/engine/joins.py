@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from array import array
+from collections.abc import Callable
 from operator import mul
 
-from bench.audio import to_samples
+from bench.audio import SAMPLE_WIDTH, to_samples
 
 ANALYSIS_RATE = 4_000  # Hz; enough for a voice's pitch, and cheap
 PITCH_RANGE = (60, 400)  # Hz
 VOICED_FLOOR = 0.3  # normalised autocorrelation below which a piece has no pitch
 SILENT_RMS = 30.0  # of 32768: a pause, not speech
+SEAM_SECONDS = 0.1  # measured on each side of a join
+
+JoinListener = Callable[[int, bytes, bytes], None]  # at sample, PCM before, PCM after
 
 
 def measure_join(before: bytes, after: bytes, rate: int) -> tuple[float, float]:
@@ -48,3 +52,28 @@ def _pitch(samples: list[float]) -> float | None:
     scores = {lag: sum(map(mul, samples, samples[lag:])) / energy for lag in range(low, high + 1)}
     best = max(scores, key=scores.__getitem__)
     return ANALYSIS_RATE / best if scores[best] >= VOICED_FLOOR else None
+
+
+class Seam:
+    """Keeps the audio on both sides of a join, for whoever measures it; `rate` in Hz."""
+
+    def __init__(self, rate: int) -> None:
+        self._size = round(SEAM_SECONDS * rate) * SAMPLE_WIDTH
+        self._before = self._after = self._tail = b""
+        self._at_sample: int | None = None
+
+    def part_begins(self, at_sample: int) -> None:
+        """A join, unless it is the beginning."""
+        if self._tail:
+            self._before, self._after, self._at_sample = self._tail, b"", at_sample
+
+    def passes(self, piece: bytes, listener: JoinListener | None) -> None:
+        """The next audio; `listener` is told of a join when both of its sides have passed."""
+        if listener is None:
+            return
+        self._tail = (self._tail + piece)[-self._size :]
+        if self._at_sample is not None:
+            self._after += piece
+            if len(self._after) >= self._size:
+                listener(self._at_sample, self._before, self._after[: self._size])
+                self._at_sample = None

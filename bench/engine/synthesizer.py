@@ -10,18 +10,17 @@ from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.engine.admission import Account
+from bench.engine.joins import JoinListener, Seam
 from bench.engine.patience import Patience
+from bench.engine.takes import Part, Sayer, Take, words_of_takes
 from bench.engine.worker import Ending, spawn
 from bench.errors import Stalled
 from bench.events import Word
 
-PART_CHUNKS = 512  # chunks of one part that may wait to be played: 10 s at 20 ms
-SEAM_SECONDS = 0.1  # measured on each side of a join
 COURTESY_SECONDS = 0.16  # of a part's audio, fetched piece by piece between other work …
 COURTESY_PIECES = 8  # … and from then on so many at a time
 PARTS_AHEAD = 2  # sentences synthesised ahead of the one that plays
-
-JoinListener = Callable[[int, bytes, bytes], None]  # at sample, PCM before, PCM after
 
 
 @dataclass(slots=True)
@@ -58,11 +57,16 @@ class BaseSynthesizer:
     """Makes speech of text.
 
     `sampling_rate` (Hz) is set by the conversation to its output device's rate before the first
-    call; `chunk_size` in `create_speech` is bytes of PCM at that rate.
+    call; `chunk_size` in `create_speech` is bytes of PCM at that rate. `backup` speaks when this
+    one fails: the rest of a sentence, where it broke off in the middle.
     """
 
     provider = ""
     voice = ""
+    backup: BaseSynthesizer | None = None
+    account: Account | None = None  # units: characters
+    worked = False
+    rests_until = 0.0
 
     def __init__(self, synthesizer_config: Any = None) -> None:
         self.synthesizer_config = synthesizer_config
@@ -71,6 +75,9 @@ class BaseSynthesizer:
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; audio and word times follow as they are made."""
         raise NotImplementedError(f"{type(self).__name__} must write create_speech()")
+
+    async def warm_up(self) -> None:
+        """Make ready for the first call, before the conversation begins; nothing by default."""
 
     async def terminate(self) -> None:
         """Close connections; nothing by default."""
@@ -105,19 +112,6 @@ def proportion_up_to(text: str, total_seconds: Callable[[], float]) -> Callable[
     return get_message_up_to
 
 
-class Part:
-    """One synthesis call inside a `Speech`: its text, its audio, its place in the whole."""
-
-    def __init__(self, text: str, result: SynthesisResult) -> None:
-        self.text = text
-        self.result = result
-        self.chunks: asyncio.Queue[bytes | None] = asyncio.Queue(PART_CHUNKS)
-        self.samples = 0  # received so far
-        self.finished = False
-        self.error: Exception | None = None
-        self.start_sample: int | None = None  # in the whole, known when it begins to play
-
-
 class Speech:
     """Several synthesis calls joined, sample by sample, into one `SynthesisResult`.
 
@@ -144,11 +138,17 @@ class Speech:
         """All text given so far."""
         return " ".join(part.text for part in self.parts)
 
-    async def add(self, text: str, result: SynthesisResult, provider: str = "") -> None:
+    async def add(
+        self,
+        text: str,
+        result: SynthesisResult,
+        provider: str = "",
+        sayer: Sayer | None = None,
+    ) -> None:
         """Append a part; waits while enough parts are ahead of the one that plays."""
-        part = Part(text, result)
+        part = Part(text, Take(result, provider), sayer)
         self.parts.append(part)
-        self._pumps.append(spawn(self._pump(part, provider), name="Speech pump"))
+        self._pumps.append(spawn(self._pump(part), name="Speech pump"))
         await self._arrivals.put(part)
 
     async def end(self) -> None:
@@ -164,6 +164,8 @@ class Speech:
             pump.cancel()
         await Ending(self._pumps)
         self._pumps.clear()
+        for part in self.parts:
+            part.leave(done=False)
         self.on_audio = self.on_part = None
 
     def joined(self) -> SynthesisResult:
@@ -186,19 +188,18 @@ class Speech:
                 break
             whole = part.finished and part.error is None
             played_out = whole and inside * self.rate >= part.samples - 1e-3
-            heard.append(part.text if played_out else part.result.get_message_up_to(inside))
+            heard.append(part.text if played_out else words_of_takes(part.takes, inside, self.rate))
         return " ".join(text for text in heard if text)
 
-    async def _pump(self, part: Part, provider: str) -> None:
-        began_at = clock.now()
+    async def _pump(self, part: Part) -> None:
         try:
-            async with contextlib.aclosing(part.result.chunk_generator) as chunks:
-                await self._fetch(part, chunks)
-        except TimeoutError:
-            waited = round(clock.now() - began_at, 6)
-            part.error = Stalled(provider or "synthesizer", "no audio within the deadline", waited)
-        except Exception as error:  # it is told where the part is played
+            while (failure := await self._fetched(part)) is not None:
+                if self._closed or not await part.go_on(*failure, self.rate):
+                    part.error = failure[0]
+                    break
+        except Exception as error:  # there was a way to go on, and it failed too
             part.error = error
+        part.leave(done=part.error is None)
         if self._closed:
             return  # nobody reads the queue any more
         part.finished = True
@@ -206,7 +207,24 @@ class Speech:
             self.on_part(part)
         await part.chunks.put(None)
 
-    async def _fetch(self, part: Part, chunks: AsyncGenerator[ChunkResult, None]) -> None:
+    async def _fetched(self, part: Part) -> tuple[Exception, float] | None:
+        """Fetch the newest take; returns what went wrong with it and after which time, if
+        anything. It is told where the part is played."""
+        began_at, take = clock.now(), part.takes[-1]
+        try:
+            async with contextlib.aclosing(take.result.chunk_generator) as chunks:
+                await self._fetch(part, take, chunks)
+        except TimeoutError:
+            waited = round(clock.now() - began_at, 6)
+            name = take.provider or "synthesizer"
+            return Stalled(name, "no audio within the deadline", waited), waited
+        except Exception as error:
+            return error, round(clock.now() - began_at, 6)
+        return None
+
+    async def _fetch(
+        self, part: Part, take: Take, chunks: AsyncGenerator[ChunkResult, None]
+    ) -> None:
         queue, courtesy, pieces = part.chunks, COURTESY_SECONDS * self.rate, 0
         async with Patience(self._first_seconds) as patience:
             async for piece in chunks:
@@ -216,7 +234,9 @@ class Speech:
                     if queue.full():
                         patience.suspend()  # we are the slow ones now
                     await queue.put(piece.chunk)
-                    part.samples += len(piece.chunk) // SAMPLE_WIDTH
+                    samples = len(piece.chunk) // SAMPLE_WIDTH
+                    part.samples += samples
+                    take.samples += samples
                     pieces += 1
                     if part.samples < courtesy or pieces % COURTESY_PIECES == 0:
                         await clock.sleep(0)  # who plays goes first, here and elsewhere
@@ -226,13 +246,13 @@ class Speech:
 
     async def _joined(self, fail: Callable[[Exception], None]) -> AsyncGenerator[ChunkResult, None]:
         rest, size, sample = b"", self.chunk_size, 0
-        seam = _Seam(self)
+        seam = Seam(self.rate)
         while (part := await self._arrivals.get()) is not None:
             part.start_sample = sample
             seam.part_begins(sample)
             while (piece := await part.chunks.get()) is not None:
                 sample += len(piece) // SAMPLE_WIDTH
-                seam.passes(piece)
+                seam.passes(piece, self.on_join)
                 if not rest and len(piece) == size:
                     yield ChunkResult(piece, False)
                     continue
@@ -244,27 +264,3 @@ class Speech:
                 fail(part.error)
                 break
         yield ChunkResult(rest, True)
-
-
-class _Seam:
-    """Keeps the audio on both sides of a join, for whoever measures it."""
-
-    def __init__(self, speech: Speech) -> None:
-        self._speech = speech
-        self._size = round(SEAM_SECONDS * speech.rate) * SAMPLE_WIDTH
-        self._before = self._after = self._tail = b""
-        self._at_sample: int | None = None
-
-    def part_begins(self, at_sample: int) -> None:
-        if self._tail:
-            self._before, self._after, self._at_sample = self._tail, b"", at_sample
-
-    def passes(self, piece: bytes) -> None:
-        if self._speech.on_join is None:
-            return
-        self._tail = (self._tail + piece)[-self._size :]
-        if self._at_sample is not None:
-            self._after += piece
-            if len(self._after) >= self._size:
-                self._speech.on_join(self._at_sample, self._before, self._after[: self._size])
-                self._at_sample = None

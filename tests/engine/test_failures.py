@@ -135,10 +135,10 @@ def test_an_agent_without_an_answer_method():
 
 @pytest.mark.parametrize("mode", ["streaming", "buffered"])
 def test_a_synthesizer_that_raises(mode: str):
-    synthesizer = Synthesizer(fail(ConnectFailed("troubled", "refused")))
+    synthesizer = Synthesizer(fail(Rejected("troubled", "no such voice")))
     scene = play(ask_twice, synthesizer=synthesizer, apology=APOLOGY, response_mode=mode)
     (failed,) = scene.trace.of(ProviderFailed)
-    assert (failed.provider, failed.kind, failed.turn) == ("troubled", "ConnectFailed", 1)
+    assert (failed.provider, failed.kind, failed.turn) == ("troubled", "Rejected", 1)
     assert scene.history[:2] == [("user", QUESTION), ("bot", APOLOGY)]
     assert went_on(scene)
 
@@ -267,7 +267,7 @@ def test_a_synthesizer_that_never_works_again_apologises_for_nothing_for_ever():
 
     synthesizer = Gone()
     scene = play(ask_twice, synthesizer=synthesizer, apology=APOLOGY)
-    assert synthesizer.calls == 4  # each answer and its apology
+    assert synthesizer.calls == 8  # each answer and its apology, and each once more
     assert scene.history == [("user", QUESTION), ("user", "And on Sunday?")]
 
 
