@@ -43,34 +43,124 @@ class Emulated:
         return getattr(importlib.import_module(module), name)(*given, **options)
 
 
-_HERE = "bench.emulators."
 _AWS = {"AWS_SECRET_ACCESS_KEY": "a-secret-for-emulators", "AWS_REGION": "us-east-1"}
 _AZURE = {"AZURE_SPEECH_REGION": "emulated"}
+_PLAYHT = {"PLAYHT_USER_ID": "a-playht-user"}
+
+
+def _of(
+    provider: str, role: Role, place: str, url: str, key: str, profile: str, **more: Any
+) -> Emulated:
+    return Emulated(provider, role, f"bench.emulators.{place}", url, key, f"sim:{profile}", **more)
+
 
 EMULATED = (
-    Emulated(
+    _of(
         "deepgram",
         "transcriber",
-        f"{_HERE}deepgram:DeepgramEmulator",
+        "deepgram:DeepgramEmulator",
         "deepgram_url",
         "DEEPGRAM_API_KEY",
-        "sim:deepgram-nova-3",
+        "deepgram-nova-3",
     ),
-    Emulated(
+    _of(
+        "assemblyai",
+        "transcriber",
+        "assemblyai:AssemblyAIEmulator",
+        "assemblyai_url",
+        "ASSEMBLYAI_API_KEY",
+        "assemblyai-universal-streaming-en",
+    ),
+    _of(
+        "azure",
+        "transcriber",
+        "azure_speech:AzureSpeechEmulator",
+        "azure_url",
+        "AZURE_SPEECH_KEY",
+        "azure-realtime",
+        keys=_AZURE,
+        virtual=False,
+    ),
+    _of(
+        "google",
+        "transcriber",
+        "google_speech:GoogleSpeechEmulator",
+        "google_speech_url",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "google-latest-long",
+        virtual=False,
+    ),
+    _of(
         "openai",
         "llm",
-        f"{_HERE}openai:OpenAIEmulator",
+        "openai:OpenAIEmulator",
         "openai_base_url",
         "OPENAI_API_KEY",
-        "sim:gpt-4.1",
+        "gpt-4.1",
         program="OPENAI_BASE_URL",
     ),
-    Emulated(
+    _of(
+        "gemini",
+        "llm",
+        "gemini:GeminiEmulator",
+        "gemini_base_url",
+        "GEMINI_API_KEY",
+        "gemini-2.5-flash-nothink",
+        program="GOOGLE_GEMINI_BASE_URL",
+    ),
+    _of(
+        "anthropic",
+        "llm",
+        "anthropic:AnthropicEmulator",
+        "anthropic_base_url",
+        "ANTHROPIC_API_KEY",
+        "claude-haiku-4-5",
+        program="ANTHROPIC_BASE_URL",
+    ),
+    _of(
         "elevenlabs",
         "voice",
-        f"{_HERE}elevenlabs:ElevenLabsEmulator",
+        "elevenlabs:ElevenLabsEmulator",
         "elevenlabs_url",
         "ELEVENLABS_API_KEY",
-        "sim:elevenlabs-flash-v2.5",
+        "elevenlabs-flash-v2.5",
+    ),
+    _of(
+        "azure",
+        "voice",
+        "azure_voice:AzureVoiceEmulator",
+        "azure_url",
+        "AZURE_SPEECH_KEY",
+        "azure-neural",
+        keys=_AZURE,
+        virtual=False,
+    ),
+    _of(
+        "google",
+        "voice",
+        "google_voice:GoogleVoiceEmulator",
+        "google_voice_url",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+        "google-chirp3-hd",
+        virtual=False,
+    ),
+    _of(
+        "polly",
+        "voice",
+        "polly:PollyEmulator",
+        "polly_url",
+        "AWS_ACCESS_KEY_ID",
+        "polly-neural",
+        keys=_AWS,
+        program="AWS_ENDPOINT_URL_POLLY",
+    ),
+    _of(
+        "playht",
+        "voice",
+        "playht:PlayHTEmulator",
+        "playht_url",
+        "PLAYHT_API_KEY",
+        "playht-3.0-mini",
+        keys=_PLAYHT,
     ),
 )
