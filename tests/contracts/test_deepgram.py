@@ -224,7 +224,4 @@ def test_a_refusal_is_quoted():
             return failures(listener)
 
     (failed,) = clock.run(main(), virtual=True)
-    assert (
-        failed.message
-        == 'status 401: {"err_code": "INVALID_AUTH", "err_msg": "Invalid credentials.", "request_id": "emulated"}'
-    )
+    assert failed.message.startswith('status 401: {"err_code": "INVALID_AUTH"')
