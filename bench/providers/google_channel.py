@@ -161,9 +161,11 @@ class GoogleCall:
         return None if response is cygrpc.EOF else response
 
     def cancel(self) -> None:
-        """Hang up, if it is not over; the service learns of it at once."""
-        if self._call is not None:
-            self._call.cancel()
+        """Hang up, if it is not over; the service learns of it at once. Nothing follows."""
+        # Whoever still holds this one, a traceback perhaps, is not to hold the connection.
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
 
 
 def failure(provider: str, error: GoogleAPICallError, key: Secret, *, begun: bool) -> ProviderError:
