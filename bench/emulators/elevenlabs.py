@@ -6,15 +6,15 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from bench import clock
 from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.timed_pieces import SPOILT, Piece, timed_pieces
 from bench.emulators.trouble import Trouble, refuse, suffer
-from bench.simulation import tone
+from bench.emulators.voices import Voice, tones
 from bench.simulation.faults import Fault
 
 KEY = "an-elevenlabs-key-for-emulators"
@@ -22,15 +22,6 @@ RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 USUAL_FORMAT = "mp3_44100_128"
 _PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-timestamps)?")
 _MALFORMED = b'{"audio_base64": "AAAA", "alignm\n'
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Audio and the characters that begin in it, with their first and last instants in seconds."""
-
-    pcm: bytes
-    characters: tuple[tuple[str, float, float], ...]
 
 
 class ElevenLabsEmulator:
@@ -52,6 +43,7 @@ class ElevenLabsEmulator:
         restarts: bool = False,
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
+        voice: Voice = tones,
     ) -> None:
         self.key = key
         self.requests: list[dict[str, Any]] = []
@@ -60,6 +52,7 @@ class ElevenLabsEmulator:
         self._first, self._factor = first, factor
         self._piece_seconds, self._restarts = piece_seconds, restarts
         self._trouble = Trouble(faults, "tts", turn)
+        self._voice = voice
         self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
 
     @asynccontextmanager
@@ -102,21 +95,20 @@ class ElevenLabsEmulator:
     async def _stream(self, answer: Answer, text: str, rate: int, *, timed: bool) -> None:
         kind = "application/json" if timed else "audio/pcm"
         answer.begin(200, {"content-type": kind, "transfer-encoding": "chunked"})
-        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
+        spoilt = self._trouble.suffers(SPOILT)
         slow = self._trouble.suffers(("slow",))
         delay = slow.factor if slow is not None else 1.0
-        pieces = list(self._pieces(text, rate, spoilt))
-        before = self._spoken(sum(len(piece.pcm) for piece in pieces) / (2 * rate))
-        at = 0.0  # of the audio
+        pieces = await timed_pieces(self._voice, text, rate, self._piece_seconds, spoilt)
+        before = self._spoken(sum(piece.seconds for piece in pieces))
         for piece in pieces:
-            seconds = len(piece.pcm) / (2 * rate)
-            fault = self._trouble.breaks(before + at, before + at + seconds)
+            at = before + piece.at
+            fault = self._trouble.breaks(at, at + piece.seconds)
             if fault is not None and await suffer(fault, answer, _MALFORMED):
                 return
-            await clock.sleep(delay * (self._factor() * seconds if at else self._first()))
-            shift = at if self._restarts else 0.0
+            wait = self._factor() * piece.seconds if piece.at else self._first()
+            await clock.sleep(delay * wait)
+            shift = piece.at if self._restarts else 0.0
             answer.write(_line(piece, shift) if timed else piece.pcm)
-            at += seconds
         answer.end()
 
     def _spoken(self, seconds: float) -> float:
@@ -125,41 +117,6 @@ class ElevenLabsEmulator:
         before = before if turn == self._trouble.turn else 0.0
         self._audio_of = self._trouble.turn, before + seconds
         return before
-
-    def _pieces(self, text: str, rate: int, spoilt: Fault | None) -> Iterator[Piece]:
-        if spoilt is not None and spoilt.kind == "empty_audio":
-            return
-        made = rate if spoilt is None else round(rate * _SPOILT_RATE)
-        pcm, words = tone.speak(text, made)
-        characters = list(_characters(text, words, made))
-        size = round(self._piece_seconds * rate)
-        for start in range(0, len(pcm) // 2, size):
-            end = (start + size) / rate
-            count = sum(1 for character in characters if character[1] < end)
-            if start + size >= len(pcm) // 2:
-                count = len(characters)
-            yield Piece(pcm[2 * start : 2 * (start + size)], tuple(characters[:count]))
-            del characters[:count]
-
-
-def _characters(
-    text: str, words: list[tone.WordSamples], rate: int
-) -> Iterator[tuple[str, float, float]]:
-    """Every character with its time: those of a word share it, a space lasts until the next."""
-    at = place = 0
-    for word, start, end in words:
-        here = text.index(word, place)
-        yield from _spread(text[place:here], at, start, rate)
-        yield from _spread(word, start, end, rate)
-        at, place = end, here + len(word)
-    yield from _spread(text[place:], at, at, rate)
-
-
-def _spread(text: str, start: int, end: int, rate: int) -> Iterator[tuple[str, float, float]]:
-    step = (end - start) / max(1, len(text))
-    for number, character in enumerate(text):
-        began, ended = start + number * step, start + (number + 1) * step
-        yield character, round(began / rate, 5), round(ended / rate, 5)
 
 
 def _line(piece: Piece, shift: float) -> bytes:

@@ -18,7 +18,7 @@ from bench.events import Word
 from bench.simulation.faults import Fault
 
 KEY = "AKIDOFPOLLYEMULATED"
-SECRET = "a-polly-secret-for-emulators"
+SECRET = "a-secret-for-emulators"
 RATES = ("8000", "16000")
 ENGINES = ("standard", "neural", "long-form", "generative")
 LONGEST_TEXT = 3000  # characters

@@ -33,10 +33,20 @@ from bench.providers.connections import (
 from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
 
+URL = "https://api.elevenlabs.io"
 MODEL = "eleven_flash_v2_5"
 VOICE = "21m00Tcm4TlvDq8ikWAM"  # "Rachel", one of the vendor's own
 RATES = (8000, 16_000, 22_050, 24_000)  # Hz of PCM that every plan may ask for
 USUAL_RATE = 16_000
+
+
+def create_synthesizer(synthesizer_config: Mapping[str, Any] | None = None) -> BaseSynthesizer:
+    """The one for `elevenlabs_transport`: "http", unless it says "socket"."""
+    if (synthesizer_config or {}).get("elevenlabs_transport") != "socket":
+        return ElevenLabsSynthesizer(synthesizer_config)
+    from bench.providers.elevenlabs_socket import ElevenLabsSocketSynthesizer  # it imports this
+
+    return ElevenLabsSocketSynthesizer(synthesizer_config)
 
 
 class ElevenLabsSynthesizer(BaseSynthesizer):
@@ -64,6 +74,19 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         spoken = SpokenCharacters(message.text, self.sampling_rate)
         chunks = self._chunks(spoken, chunk_size)
         return SynthesisResult(chunks, words_up_to(spoken.words, self.sampling_rate))
+
+    async def warm_up(self) -> None:
+        """Make the client, which takes longer than a first request should, and connect.
+
+        Raises:
+            ConnectFailed, Stalled: nobody is there.
+        """
+        self._connected()
+        assert self._http is not None
+        try:
+            await self._http.get(self._url or URL)  # what it answers is of no interest
+        except httpx.HTTPError as error:
+            raise self._translated(error, begun=False) from None
 
     async def terminate(self) -> None:
         """Close the connections."""

@@ -136,7 +136,7 @@ PROVIDERS = (
         "elevenlabs",
         "voice",
         "ElevenLabs",
-        adapter="bench.providers.elevenlabs:ElevenLabsSynthesizer",
+        adapter="bench.providers.elevenlabs:create_synthesizer",
         extra="elevenlabs",
         package="elevenlabs",
         variables=("ELEVENLABS_API_KEY",),

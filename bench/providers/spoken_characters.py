@@ -12,7 +12,7 @@ COVERED = 0.9  # of a text's letters and digits that its speech must account for
 class SpokenCharacters:
     """Gathers the characters of one text as its speech arrives; `rate` is that of the audio in Hz.
 
-    `words` grows; `seconds` is the audio that came before the next piece.
+    `words` grows, and so may `text`; `seconds` is the audio that came before the next piece.
     """
 
     def __init__(self, text: str, rate: int) -> None:
@@ -25,24 +25,40 @@ class SpokenCharacters:
         self._at = 0.0  # the end of the newest character, be it a space
 
     @property
+    def left(self) -> int:
+        """How many letters and digits of the text are yet to be spoken."""
+        return sum(character.isalnum() for character in self.text) - self._letters
+
+    @property
+    def all_here(self) -> bool:
+        """Whether the audio of all of the text came, to the end of its last character."""
+        return self.left <= 0 and self.seconds >= self._at - 0.001
+
+    @property
     def complete(self) -> bool:
         """Whether nearly all of the text was spoken."""
         letters = sum(character.isalnum() for character in self.text)
         return self._letters >= COVERED * letters
 
     def add(
-        self, characters: Sequence[str], starts: Sequence[float], ends: Sequence[float]
+        self,
+        characters: Sequence[str],
+        starts: Sequence[float],
+        ends: Sequence[float],
+        *,
+        of_piece: bool = False,
     ) -> None:
-        """The characters of the next piece, timed from the beginning of the text or of the piece.
+        """The characters of the next piece, timed from the beginning of the text or of the piece;
+        `of_piece` says that it is that of the piece.
 
         Raises:
             ValueError: not as many times as characters.
         """
         if not characters or not starts:
             return
-        # Which of the two it is nobody has written down: the nearer to where the last one ended.
+        # Where nobody has written down which of the two it is: the nearer to where the last ended.
         shift = self.seconds
-        if abs(starts[0] - self._at) <= abs(starts[0] + shift - self._at):
+        if not of_piece and abs(starts[0] - self._at) <= abs(starts[0] + shift - self._at):
             shift = 0.0
         for character, start, end in zip(characters, starts, ends, strict=True):
             self._take(character, start + shift, end + shift)

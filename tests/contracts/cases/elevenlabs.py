@@ -1,4 +1,4 @@
-"""ElevenLabs' HTTP stream with timestamps."""
+"""ElevenLabs' HTTP stream with timestamps, and its socket of many contexts."""
 
 from tests.contracts.case import Case
 
@@ -8,8 +8,18 @@ CASES = (
         role="voice",
         provider="elevenlabs",
         emulator="bench.emulators.elevenlabs:ElevenLabsEmulator",
-        adapter="bench.providers.elevenlabs:ElevenLabsSynthesizer",
+        adapter="bench.providers.elevenlabs:create_synthesizer",
         url="elevenlabs_url",
         key="ELEVENLABS_API_KEY",
+    ),
+    Case(
+        name="elevenlabs socket",
+        role="voice",
+        provider="elevenlabs",
+        emulator="bench.emulators.elevenlabs_socket:ElevenLabsSocketEmulator",
+        adapter="bench.providers.elevenlabs:create_synthesizer",
+        url="elevenlabs_url",
+        key="ELEVENLABS_API_KEY",
+        config={"elevenlabs_transport": "socket"},
     ),
 )

@@ -12,7 +12,7 @@ CASES = (
         url="polly_url",
         key="AWS_ACCESS_KEY_ID",
         keys={
-            "AWS_SECRET_ACCESS_KEY": "a-polly-secret-for-emulators",
+            "AWS_SECRET_ACCESS_KEY": "a-secret-for-emulators",
             "AWS_REGION": "us-east-1",
         },
     ),

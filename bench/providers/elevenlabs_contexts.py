@@ -1,0 +1,254 @@
+"""Texts in, what comes back of each out: one socket, on which several are spoken at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+from typing import Any, cast
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+
+from bench import clock
+from bench.engine.worker import Ending, spawn
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
+from bench.providers.connections import (
+    CONNECT_SECONDS,
+    HANG_UP_SECONDS,
+    quoted,
+    refused,
+    tls,
+)
+from bench.settings import Secret
+
+PROVIDER = "elevenlabs"
+KEEP_ALIVE_SECONDS = 15.0  # the vendor hangs up after 20 without a text
+IDLE = "idle"  # the context whose only text is the space that keeps the line open
+CONTEXTS = 4  # at a time beside that one: the vendor has five
+MESSAGES = 1024  # that may wait for the reader of a context: minutes of audio
+LONGEST_MESSAGE = 1 << 22  # bytes
+ERRORS: dict[str, type[ProviderError]] = {
+    "rate_limit_exceeded": RateLimited,
+    "system_busy": RateLimited,
+    "too_many_concurrent_requests": RateLimited,
+    "max_active_conversations": RateLimited,
+    "service_unavailable": ConnectFailed,
+    "invalid_api_key": Rejected,
+    "missing_permissions": Rejected,
+    "payment_required": Rejected,
+    "quota_exceeded": Rejected,
+    "model_not_found": Rejected,
+    "voice_not_found": Rejected,
+    "output_format_not_allowed": Rejected,
+}
+"""What the vendor calls an error, in a message or in the reason for hanging up; all else is a
+broken stream."""
+
+Message = dict[str, Any]
+
+_logger = logging.getLogger(__name__)
+# At DEBUG the library writes the handshake out, and the key with it.
+_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
+
+
+class Context:
+    """One text under way on a `Line`.
+
+    What comes of it waits in a queue of its own, which never holds the line up for the others: a
+    context with more waiting than any text has, `MESSAGES`, fails alone.
+    """
+
+    def __init__(self, line: Line, name: str) -> None:
+        self.received = 0
+        self.is_closed = False  # no text follows
+        self.is_abandoned = False  # nobody waits for what still comes
+        self.is_final = False  # nothing more comes
+        self._line, self._name = line, name
+        self._queue = asyncio.Queue[Message | Exception | None](MESSAGES + 1)
+        self._ended = False
+
+    async def say(self, text: str, **options: Any) -> None:
+        """Send a piece of the text, unless it is closed; `flush=True` has all of it spoken."""
+        if not self.is_closed:
+            await self._line.send({"text": text, "context_id": self._name, **options})
+
+    async def next(self) -> Message | None:
+        """What comes next, None when that was all.
+
+        Raises:
+            ProviderError: or whatever else it was ended with.
+        """
+        item = await self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    async def close(self) -> None:
+        """Say that no text follows: what was not flushed is not spoken."""
+        if self.is_closed or self.is_final:
+            return
+        self.is_closed = True
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            async with clock.deadline(HANG_UP_SECONDS):
+                await self._line.send({"context_id": self._name, "close_context": True})
+
+    async def abandon(self) -> None:
+        """Close it, and want nothing of what still comes."""
+        self.is_abandoned = True
+        await self.close()
+
+    def take(self, message: Message) -> None:
+        """Something came."""
+        self.received += 1
+        if self._queue.qsize() >= MESSAGES:
+            self.end(BrokenStream(PROVIDER, "more audio than a text can have"))
+        elif not self._ended and not self.is_abandoned:
+            self._queue.put_nowait(message)
+
+    def end(self, error: Exception | None = None) -> None:
+        """Nothing more is told, and why if it is too early."""
+        if not self._ended:
+            self._ended = True
+            self._queue.put_nowait(error)
+
+
+class Line:
+    """One connection, open until it breaks or is closed, and the contexts on it."""
+
+    def __init__(self, connection: ClientConnection, url: str, key: Secret) -> None:
+        self.url = url
+        self._connection, self._key = connection, key
+        self._contexts = dict[str, Context]()  # those the vendor has not called final
+        self._free = asyncio.Semaphore(CONTEXTS)
+        self._names = itertools.count(1)
+        self._reader = spawn(self._read(), name="ElevenLabs reader")
+        self._keeper = spawn(self._keep(), name="ElevenLabs keep-alive")
+
+    @classmethod
+    async def open(cls, url: str, key: Secret) -> Line:
+        """Connect.
+
+        Raises:
+            ConnectFailed, RateLimited, Rejected: it does not open.
+        """
+        try:
+            connection = await connect(
+                url,
+                additional_headers={"xi-api-key": key.reveal()},
+                ssl=tls() if url.startswith("wss:") else None,
+                open_timeout=CONNECT_SECONDS,
+                close_timeout=HANG_UP_SECONDS,
+                ping_interval=None,  # a text without an answer tells more, and sooner
+                max_size=LONGEST_MESSAGE,
+                logger=_logger,
+            )
+        except InvalidStatus as error:
+            answer = error.response
+            said = (answer.body or b"").decode("utf-8", "replace")
+            raise refused(PROVIDER, answer.status_code, answer.headers, said, key) from None
+        except TimeoutError:
+            raise ConnectFailed(PROVIDER, "no handshake in time") from None
+        except (OSError, EOFError, InvalidHandshake) as error:
+            raise ConnectFailed(PROVIDER, type(error).__name__) from None
+        return cls(connection, url, key)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether a text may be begun on it: it is not broken, and not full of what nobody waits
+        for any more, which another connection would be free of."""
+        abandoned = all(context.is_abandoned for context in self._contexts.values())
+        return not self._reader.done() and not (self._free.locked() and abandoned)
+
+    async def begin(self) -> Context:
+        """A new context, once fewer than `CONTEXTS` are under way."""
+        await self._free.acquire()
+        if self._reader.done():
+            raise ConnectFailed(PROVIDER, "the line broke")
+        name = f"text-{next(self._names)}"
+        context = self._contexts[name] = Context(self, name)
+        return context
+
+    async def send(self, message: Message) -> None:
+        """Send a message.
+
+        Raises:
+            ConnectionClosed: the line broke; every context is told why.
+        """
+        await self._connection.send(json.dumps(message))
+
+    async def close(self) -> None:
+        """Hang up; a peer that does not answer is not waited for."""
+        self._keeper.cancel()
+        with contextlib.suppress(ConnectionClosed, TimeoutError):
+            async with clock.deadline(HANG_UP_SECONDS):
+                await self.send({"close_socket": True})
+                await self._connection.close()
+        self._connection.transport.abort()
+        self._reader.cancel()
+        await Ending([self._keeper, self._reader])
+
+    async def _read(self) -> None:
+        """Give everything that comes to the context it belongs to."""
+        error: ProviderError = BrokenStream(PROVIDER, "hung up")
+        try:
+            while True:
+                self._dispatch(_read(await self._connection.recv()))
+        except ConnectionClosed as closed:
+            error = self._closed(closed)
+        except ProviderError as told:
+            error = told
+        finally:
+            self._connection.transport.abort()
+            for name, context in list(self._contexts.items()):
+                unheard = isinstance(error, BrokenStream) and not context.received
+                told = ConnectFailed(PROVIDER, error.reason) if unheard else error
+                self._finish(name, context, told)
+
+    def _dispatch(self, message: Message) -> None:
+        name = str(message.get("contextId") or "")
+        context, told = self._contexts.get(name), message.get("error")
+        error = self._error(str(told), f"{told}: {message.get('message', '')}") if told else None
+        if context is None:
+            if error is not None:  # it is about the line
+                raise error
+            return  # of the context that keeps it open
+        if message.get("audio"):
+            context.take(message)
+        if error is not None or message.get("isFinal"):
+            self._finish(name, context, error)
+
+    def _finish(self, name: str, context: Context, error: ProviderError | None) -> None:
+        context.is_final = True
+        context.end(error)
+        del self._contexts[name]
+        self._free.release()
+
+    async def _keep(self) -> None:
+        """Keep the line open between texts."""
+        with contextlib.suppress(ConnectionClosed):  # the reader tells of it
+            while True:
+                await clock.sleep(KEEP_ALIVE_SECONDS)
+                await self.send({"text": " ", "context_id": IDLE})
+
+    def _closed(self, closed: ConnectionClosed) -> ProviderError:
+        if closed.rcvd is None:
+            return BrokenStream(PROVIDER, "the line broke")
+        said = f"closed with {closed.rcvd.code} {closed.rcvd.reason}"
+        return self._error(closed.rcvd.reason, said)
+
+    def _error(self, name: str, said: str) -> ProviderError:
+        kinds = (kind for known, kind in ERRORS.items() if known in name)
+        return next(kinds, BrokenStream)(PROVIDER, quoted(said, self._key))
+
+
+def _read(frame: str | bytes) -> Message:
+    try:
+        message: object = json.loads(frame)
+    except ValueError:
+        raise BrokenStream(PROVIDER, "not JSON") from None
+    if not isinstance(message, dict):
+        raise BrokenStream(PROVIDER, "not a message")
+    return cast("Message", message)
