@@ -12,29 +12,23 @@ from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse, BaseAgent, GeneratedResponse, TranscriptionAgentInput
 from bench.engine.answering import AgentResponsesWorker, SpeechEvent
 from bench.engine.closing import close_all
+from bench.engine.fallback import name_of
 from bench.engine.floor import Floor
 from bench.engine.idle import IdleWatch
 from bench.engine.listening import TranscriptionsWorker
+from bench.engine.microphone import Microphone
 from bench.engine.output import OutputDevice
+from bench.engine.parts import backups_of, set_rate, shown, warm_up
 from bench.engine.settings import ConversationSettings
 from bench.engine.speaking import SynthesisResultsWorker
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer
 from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.engine.transcript import Message, Transcript
 from bench.engine.turns import Bot, TurnTaker
-from bench.engine.vad import Probability, VoiceActivityDetector
+from bench.engine.vad import Probability
 from bench.engine.words import ends_the_call
-from bench.engine.worker import (
-    QUEUE_SIZE,
-    BaseWorker,
-    spawn,
-)
-from bench.events import (
-    ConversationEnded,
-    ConversationStarted,
-    SettingsChanged,
-    TurnCommitted,
-)
+from bench.engine.worker import QUEUE_SIZE, BaseWorker, spawn
+from bench.events import ConversationEnded, ConversationStarted, SettingsChanged, TurnCommitted
 from bench.trace import Trace
 
 WORKERS_STOP_SECONDS, CONNECTIONS_CLOSE_SECONDS = 0.7, 0.25  # within one second in all
@@ -72,10 +66,6 @@ class StreamingConversation:
         self.synthesizer = synthesizer
         self.ended = asyncio.Event()
         self.end_reason = ""
-        self._probability = vad
-        self._vad = self._new_vad()
-        self._odd = b""
-        self._deaf = False  # while the bot is heard, in echo mode `mute`
         self._open = False
         self._closing: asyncio.Task[None] | None = None
         self._pending: dict[str, Any] = {}  # settings for the next turn
@@ -97,12 +87,16 @@ class StreamingConversation:
             self._turns,
             self._commit,
         )
+        self._microphone = Microphone(transcriber, vad, self.settings, self._listening.listen)
         self._wire()
 
     # What a user of the engine does
 
     async def start(self) -> None:
-        """Begin: workers run, the greeting is said. A second call changes nothing."""
+        """Begin: clients are made ready, workers run, the greeting is said. A second call changes
+        nothing."""
+        if not self._open and not self.end_reason:
+            await warm_up(self.transcriber, self.agent, self.synthesizer)
         self.begin()
 
     def begin(self) -> None:
@@ -112,7 +106,7 @@ class StreamingConversation:
         self._open = True
         self.trace.start()
         self.trace.record(ConversationStarted(self._shown_settings()))
-        self.synthesizer.sampling_rate = self.output_device.sampling_rate
+        set_rate(self.synthesizer, self.output_device.sampling_rate)
         for worker in self._road():
             worker.start()
         if self.settings.greeting:
@@ -123,17 +117,9 @@ class StreamingConversation:
         """Take PCM from the microphone, 16 kHz mono, in pieces of any size; never blocks."""
         if not self._open:
             return
-        if self._odd or len(chunk) % SAMPLE_WIDTH:
-            chunk = self._odd + chunk
-            whole = len(chunk) & ~1
-            chunk, self._odd = chunk[:whole], chunk[whole:]
+        chunk = self._microphone.whole(chunk)
         self._floor.mic_samples += len(chunk) // SAMPLE_WIDTH
-        if self._vad is not None:
-            audio = bytes(len(chunk)) if self.transcriber.is_muted else chunk
-            edges = self._vad.feed(audio)
-            if edges or self._vad.speaking:
-                self._listening.listen(self._vad, edges)
-        self.transcriber.send_audio(chunk)
+        self._microphone.hear(chunk)
 
     def broadcast_interrupt(self) -> bool:
         """Call off everything in flight, at once; False when nothing could be interrupted.
@@ -181,7 +167,8 @@ class StreamingConversation:
     @property
     def is_human_speaking(self) -> bool:
         """Whether the user makes a sound that is speech."""
-        return self._vad.speaking if self._vad is not None else bool(self._turns.text)
+        microphone = self._microphone
+        return microphone.speech if microphone.has_vad else bool(self._turns.text)
 
     @property
     def is_quiet(self) -> bool:
@@ -222,6 +209,9 @@ class StreamingConversation:
         event.list_in(self._floor.live)
         return event
 
+    def _others_listen(self, transcriber: BaseTranscriber) -> None:
+        self._listening.provider = name_of(transcriber)
+
     def _user_active(self) -> None:
         self._idle.user_spoke()
         self._idle.restart(self.settings.idle_seconds)
@@ -238,7 +228,8 @@ class StreamingConversation:
         answering.on_failure = self._answer_failed
         self._floor.on_interrupted = listening.interrupted
         listening.on_activity = self._user_active
-        listening.provider = self.transcriber.provider or self.transcriber.name
+        listening.provider = name_of(self.transcriber)
+        self.transcriber.on_takeover = self._others_listen
         speaking.on_playing = self._plays
         speaking.on_cut = self._was_cut
         speaking.on_finished = self._was_played
@@ -246,9 +237,6 @@ class StreamingConversation:
 
     def _road(self) -> tuple[BaseWorker, ...]:
         return (self.transcriber, self._listening, self.agent, self._answering, self._speaking)
-
-    def _new_vad(self) -> VoiceActivityDetector | None:
-        return self._probability and VoiceActivityDetector.of(self._probability, self.settings)
 
     def _speak(self, answer: AgentResponse) -> None:
         answer.list_in(self._floor.live)
@@ -261,17 +249,8 @@ class StreamingConversation:
     def _plays(self, message: Message | None) -> None:
         if message is not None:
             self.agent.speaking = message
-        self._deafen(message is not None and self.settings.echo == "mute")
+        self._microphone.deafen(message is not None and self.settings.echo == "mute")
         self._idle.restart(None if message is not None else self.settings.idle_seconds)
-
-    def _deafen(self, deaf: bool) -> None:
-        """Mute the transcriber or undo it; one that somebody else has muted is left alone."""
-        if deaf and not self.transcriber.is_muted:
-            self._deaf = True
-            self.transcriber.mute()
-        elif not deaf and self._deaf:
-            self._deaf = False
-            self.transcriber.unmute()
 
     def _was_cut(self, message: Message, heard: str) -> None:
         if self.agent.speaking is message:
@@ -323,22 +302,18 @@ class StreamingConversation:
         changes, self._pending = self._pending, {}
         synthesizer = changes.pop("synthesizer", None)
         if synthesizer is not None:
-            synthesizer.sampling_rate = self.output_device.sampling_rate
+            set_rate(synthesizer, self.output_device.sampling_rate)
             self._retired.append(self.synthesizer)
             self.synthesizer = self._answering.synthesizer = synthesizer
         self.settings = self.settings.changed(**changes)
         for part in (self._turns, self._floor, self.agent, self._answering, self._speaking):
             part.settings = self.settings
         if any(name.startswith("vad_") for name in changes):
-            self._vad = self._new_vad()
+            self._microphone.renew(self.settings)
         self.trace.record(SettingsChanged(self._shown_settings(), turn=self.turn))
 
     def _shown_settings(self) -> dict[str, Any]:
-        shown = self.settings.shown()
-        for role in ("transcriber", "agent", "synthesizer"):
-            part = getattr(self, role)
-            shown[role] = part.provider or type(part).__name__
-        return shown
+        return self.settings.shown() | shown(self.transcriber, self.agent, self.synthesizer)
 
     async def _close(self, drain_seconds: float) -> None:
         self._open = False
@@ -347,7 +322,9 @@ class StreamingConversation:
         await close_all(self._road(), WORKERS_STOP_SECONDS)
         for event in tuple(self._floor.live):
             event.done()
-        outside = (*self._retired, self.synthesizer, self.output_device)
+        voices = (*self._retired, self.synthesizer)
+        backups = backups_of(self.transcriber, self.agent, *voices)
+        outside = (*voices, *backups, self.output_device)
         await close_all(outside, CONNECTIONS_CLOSE_SECONDS)
         self.trace.record(ConversationEnded(self.end_reason, turn=self.turn))
         self.ended.set()
