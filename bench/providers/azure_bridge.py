@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import queue
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from azure.cognitiveservices.speech import CancellationErrorCode, SpeechConfig
 
-from bench import clock
 from bench.errors import (
     BrokenStream,
     ConfigError,
@@ -43,6 +43,7 @@ _ERRORS: Mapping[CancellationErrorCode, type[ProviderError]] = {
     CancellationErrorCode.BadRequest: Rejected,
     CancellationErrorCode.TooManyRequests: RateLimited,
     CancellationErrorCode.ConnectionFailure: ConnectFailed,
+    CancellationErrorCode.ServiceError: ConnectFailed,
     CancellationErrorCode.ServiceUnavailable: ConnectFailed,
     CancellationErrorCode.ServiceTimeout: Stalled,
 }
@@ -52,11 +53,12 @@ T = TypeVar("T")
 class Events(Generic[T]):
     """Plain values on their way from native threads to the loop that makes this.
 
-    What a callback raises would be swallowed below; here it comes out of `next`.
+    What a callback raises would be swallowed below; here it comes out of `next`. `follow` is shown
+    each value as it comes to the loop, however long it takes until it is read.
     """
 
-    def __init__(self, size: int) -> None:
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, size: int, follow: Callable[[T], None] | None = None) -> None:
+        self._loop, self._follow = asyncio.get_running_loop(), follow
         self._queue: asyncio.Queue[T | BaseException] = asyncio.Queue(size)
         self._lost = 0
 
@@ -91,6 +93,8 @@ class Events(Generic[T]):
             self._lost += 1
         else:
             self._queue.put_nowait(value)
+        if self._follow is not None and not isinstance(value, BaseException):
+            self._follow(value)
 
 
 class NativeThread:
@@ -108,13 +112,20 @@ class NativeThread:
         """What `work` returns or raises; to stop waiting for it does not stop it."""
         return await self._post(work)
 
-    async def end(self, work: Callable[[], None], seconds: float = HANG_UP_SECONDS) -> None:
-        """Do a last thing, and end; after so long it is left to itself."""
-        done = self._post(work)
+    def end(self, work: Callable[[], None]) -> asyncio.Future[None]:
+        """Do a last thing, and end; the future is there to wait for it, see `ended`."""
+
+        def ending() -> None:
+            with contextlib.suppress(RuntimeError):  # it is gone for good, whatever the SDK says
+                work()
+
+        done = self._post(ending)
         self._work.put(None)
-        with contextlib.suppress(TimeoutError):
-            async with clock.deadline(seconds):
-                await done
+        return done
+
+    def post(self, work: Callable[[], None]) -> None:
+        """Do something, which raises nothing, while nobody waits for it."""
+        self._work.put(work)
 
     def _post(self, work: Callable[[], T]) -> asyncio.Future[T]:
         future: asyncio.Future[T] = self._loop.create_future()
@@ -146,6 +157,12 @@ class NativeThread:
         while (work := self._work.get()) is not None:
             work()
             del work  # or it would hold what it used until the next
+
+
+async def ended(threads: Iterable[asyncio.Future[None]]) -> None:
+    """Wait, within the bound, for threads that were told to end; the late are left alone."""
+    if late := [thread for thread in threads if not thread.done()]:
+        await asyncio.wait(late, timeout=HANG_UP_SECONDS)
 
 
 class Subscription:
@@ -187,7 +204,7 @@ def failure(
     kind = _ERRORS.get(code, BrokenStream)
     if begun and kind is ConnectFailed:
         kind = BrokenStream
-    said = details.partition("\n")[0].partition(" SessionId:")[0]
+    said = re.split(r"\n| SessionId:| USP state:", details, maxsplit=1)[0]
     return kind(PROVIDER, f"{code.name}: {quoted(said, key)}")
 
 

@@ -32,6 +32,7 @@ from bench.providers.azure_bridge import (
     Events,
     NativeThread,
     Subscription,
+    ended,
     failure,
     native,
 )
@@ -90,7 +91,7 @@ class AzureTranscriber(BaseTranscriber):
             waited = round(clock.now() - began_at, 6)
             raise Stalled(self.provider, "heard speech, told no words", waited) from None
         finally:
-            await thread.end(recognition.close)
+            await ended([thread.end(recognition.close)])
 
     async def _connect(
         self, thread: NativeThread, recognition: Recognition, events: Events[Told]

@@ -145,7 +145,7 @@ PROVIDERS = (
         "azure",
         "voice",
         "Azure Speech",
-        adapter="",
+        adapter="bench.providers.azure_voice:AzureSynthesizer",
         extra="azure",
         package="azure.cognitiveservices.speech",
         variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
