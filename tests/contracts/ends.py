@@ -62,11 +62,6 @@ async def settled(before: Held, *, virtual: bool = True, warm: bool = True) -> N
     assert not left, left
 
 
-def _is_a_servers(task: asyncio.Task[object]) -> bool:
-    """Whether it is the one in which an emulator's gRPC server waits for its next call."""
-    return getattr(task.get_coro(), "__qualname__", "") == "AioServer._request_call"
-
-
 def refused_port() -> int:
     """A port at which nobody listens, in a virtual network or on this machine."""
     return 1
