@@ -87,7 +87,7 @@ class GeminiAgent(BaseAgent):
     async def _chunks(self) -> AsyncGenerator[Chunk, None]:
         """The SDK's chunks. Its stream is closed by nothing but a cancellation that meets it while
         it waits, so a task of its own does nothing else."""
-        ahead = Queue[Chunk | Exception | None](CHUNKS_AHEAD + 1)
+        ahead = Queue[Chunk | Exception | None](CHUNKS_AHEAD + 2)  # one too many, and the end
         pump = spawn(self._pump(ahead), name="gemini's stream")
         try:
             while (chunk := await ahead.get()) is not None:
@@ -109,8 +109,7 @@ class GeminiAgent(BaseAgent):
                     raise BrokenStream(self.provider, f"more than {CHUNKS_AHEAD} pieces")
         except Exception as error:  # whoever reads the queue raises it
             end = error
-        if not ahead.full():
-            ahead.put_nowait(end)
+        ahead.put_nowait(end)
 
     def _connected(self) -> genai.Client:
         if self._client is None:

@@ -11,6 +11,7 @@ from bench.engine.tools import CALLED_OFF, ToolCall, ToolResult
 from bench.engine.transcript import Sender
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.events import InterruptDecided, ProviderFailed, ToolCalled, ToolReturned
+from bench.network import VirtualNetwork
 from bench.simulation.context import Reply
 from tests.contracts.case import Case, cases
 from tests.contracts.ends import nothing_left
@@ -182,6 +183,26 @@ def test_a_client_that_was_warmed_up_is_the_one_that_asks(case: Case):
             return before, client is getattr(agent, "_client"), len(server.requests)  # noqa: B009
 
     assert case.run(main()) == (0, True, 1)
+
+
+@MODELS
+def test_one_connection_serves_several_turns(case: Case, monkeypatch: pytest.MonkeyPatch):
+    dialled, dial = list[object](), VirtualNetwork._dial
+
+    def dials(loop: VirtualNetwork, *address: Any) -> Any:
+        dialled.append(address)
+        return dial(loop, *address)
+
+    async def main():
+        async with answering(case, TABLE) as (server, agent):
+            with_tools(agent)
+            monkeypatch.setattr(VirtualNetwork, "_dial", dials)
+            await asked(agent, "Is there a table?")
+            await clock.sleep(30.0)
+            await asked(agent)
+            return len(server.requests)
+
+    assert (case.run(main()), len(dialled)) == (3, 1)
 
 
 @MODELS

@@ -1,9 +1,10 @@
-"""OpenAI's SDK and our adapter, against the emulated service, in virtual time..
+"""OpenAI's SDK and our adapter, against the emulated service, in virtual time.
 
 What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
 """
 
 import contextlib
+import json
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -12,14 +13,17 @@ import pytest
 
 from bench import clock
 from bench.emulators.openai import KEY, OpenAIEmulator
-from bench.engine.agent import TranscriptionAgentInput
+from bench.engine.agent import GeneratedResponse, TranscriptionAgentInput
+from bench.engine.tools import ToolCall
 from bench.engine.transcriber import Transcription
+from bench.errors import BrokenStream, ProviderError
 from bench.events import AgentFinished, FirstToken, ProviderFailed
 from bench.providers.openai import OpenAIAgent
 from bench.settings import Secret
 from bench.simulation.context import Reply
 from bench.simulation.faults import Fault
 from bench.trace import Trace
+from tests.contracts.canned import canned
 from tests.contracts.ends import nothing_left
 
 pytestmark = pytest.mark.contract
@@ -137,3 +141,122 @@ def test_a_refusal_is_quoted():
 
     (failed,) = clock.run(main(), virtual=True)
     assert failed.message == "status 401: Incorrect API key provided."
+
+
+def event(*tool_calls: dict[str, Any], finish: str | None = None, **delta: Any) -> str:
+    told = {"tool_calls": list(tool_calls)} if tool_calls else {}
+    choice = {"index": 0, "delta": {**told, **delta}, "finish_reason": finish}
+    return f"data: {json.dumps({'id': 'c', 'choices': [choice]})}\n\n"
+
+
+def fragment(index: int, arguments: str = "", **named: Any) -> dict[str, Any]:
+    function = {"arguments": arguments} | ({"name": named.pop("name")} if "name" in named else {})
+    return {"index": index, "function": function, **named}
+
+
+def told(*pieces: str) -> list[GeneratedResponse]:
+    """What an agent makes of a stream."""
+
+    async def main() -> list[GeneratedResponse] | ProviderError:
+        async with nothing_left(), canned(pieces) as url:
+            agent = agent_at(url)
+            agent.transcript.add_human_message("When are you open?")
+            try:
+                return [response async for response in agent.generate_response("", False, "")]
+            except ProviderError as error:
+                return error
+            finally:
+                await agent.hang_up()
+
+    found = clock.run(main(), virtual=True)
+    if isinstance(found, ProviderError):
+        raise found
+    return found
+
+
+def test_fragments_of_calls_are_put_together_by_their_index():
+    found = told(
+        event(content="Let me see."),
+        event(fragment(0, id="a", name="free_tables"), fragment(1, id="b", name="book")),
+        event(fragment(1, '{"n"'), fragment(0, '{"day": "Mon')),
+        event(fragment(1, ": 1}")),
+        event(fragment(0, 'day"}'), finish="tool_calls"),
+        "data: [DONE]\n\n",
+    )
+    assert [response.message.text for response in found] == ["Let me see.", ""]
+    assert found[-1].tool_calls == (
+        ToolCall("a", "free_tables", '{"day": "Monday"}'),
+        ToolCall("b", "book", '{"n": 1}'),
+    )
+
+
+def test_a_like_service_may_count_and_name_its_calls_badly():
+    """All with the same index, or with no id, and without `tool_calls` for a reason."""
+    (response,) = told(
+        event(fragment(0, "{}", id="a", name="one")),
+        event(fragment(0, "{}", id="b", name="two")),
+        event(fragment(1, "{}", name="three"), finish="stop"),
+    )
+    assert [(call.id, call.name) for call in response.tool_calls] == [
+        ("a", "one"),
+        ("b", "two"),
+        ("call_2", "three"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (event(content="We are"),),
+        (event(content="We are"), "data: [DONE]\n\n"),
+        (event({"index": 0, "function": 7}), event(finish="stop")),
+        ('data: {"choices": 7}\n\n',),
+        ('data: {"error": {"message": "no", "type": "server_error"}}\n\n',),
+    ],
+)
+def test_what_the_protocol_does_not_hold_is_a_broken_stream(pieces: tuple[str, ...]):
+    with pytest.raises(BrokenStream):
+        told(*pieces)
+
+
+def test_counts_that_come_with_every_chunk_are_no_first_piece():
+    usage = '"usage": {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3}'
+    began = event(content="").replace('{"id": "c"', '{"id": "c", ' + usage)
+    found = told(began, event(content="Yes."), event(finish="stop"))
+    assert [response.message.text for response in found] == ["Yes."]
+
+
+def test_the_emulator_serves_tools_to_the_plain_sdk():
+    table = Reply("table", "There are {result}.", "free_tables", '{"day": "Monday"}')
+    function = {"name": "free_tables", "parameters": {"type": "object", "properties": {}}}
+    asked: list[Any] = [{"role": "user", "content": "Is there a table?"}]
+    tools: Any = [{"type": "function", "function": function}]
+
+    async def main():
+        async with (
+            nothing_left(),
+            OpenAIEmulator([table]).serving() as emulator,
+            openai.AsyncOpenAI(api_key=KEY, base_url=emulator.url) as client,
+        ):
+            models = [model.id async for model in client.models.list()]
+            completions = client.chat.completions
+            whole = await completions.create(model="m", messages=asked, tools=tools)
+            async with completions.stream(model="m", messages=asked, tools=tools) as stream:
+                streamed = (await stream.get_final_completion()).choices[0]
+            message = whole.choices[0].message
+            (call,) = message.tool_calls or ()
+            asked.append(message)
+            with pytest.raises(openai.BadRequestError, match="tool_call_id"):
+                await completions.create(model="m", messages=asked)
+            asked.append({"role": "tool", "tool_call_id": call.id, "content": "three"})
+            answer = await completions.create(model="m", messages=asked, tools=tools)
+            return models, whole.choices[0], streamed, answer.choices[0]
+
+    models, whole, streamed, answer = clock.run(main(), virtual=True)
+    assert "gpt-4.1-mini" in models
+    for choice in (whole, streamed):
+        assert choice.finish_reason == "tool_calls"
+        (call,) = choice.message.tool_calls or ()
+        assert call.type == "function"
+        assert (call.function.name, call.function.arguments) == ("free_tables", '{"day": "Monday"}')
+    assert (answer.message.content, answer.finish_reason) == ("There are three.", "stop")
