@@ -85,7 +85,7 @@ class FluxEmulator:
     end when its made-up confidence passes `eot_threshold`. `sessions` keeps the query of each
     connection, `controls` the kinds of its text messages, `gone` the instants at which clients left
     without a word. `closes_with` is a code and a description: a session is told of that error at
-    its first word and closed.
+    its first word and closed; with `warns_with` it is only warned, at its begin.
     """
 
     def __init__(
@@ -98,8 +98,10 @@ class FluxEmulator:
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
         closes_with: tuple[str, str] | None = None,
+        warns_with: tuple[str, str] | None = None,
     ) -> None:
-        self.feed, self.key, self.closes_with = feed, key, closes_with
+        self.feed, self.key = feed, key
+        self.closes_with, self.warns_with = closes_with, warns_with
         self.sessions: list[dict[str, str]] = []
         self.controls: list[str] = []
         self.samples = 0
@@ -135,7 +137,7 @@ class FluxEmulator:
         self.sessions.append(query)
         session = _Session(connection, Thresholds().changed(query), self._ears, self._trouble)
         try:
-            await session.connected()
+            await session.begin(self.warns_with)
             while await self._next(connection, session):
                 pass
         except TimeoutError:
@@ -177,9 +179,13 @@ class _Session:
         self._begin = 0  # its first sample
         self._told_at = 0  # how things stood
 
-    async def connected(self) -> None:
-        """The first message of all."""
+    async def begin(self, warning: tuple[str, str] | None = None) -> None:
+        """The first message of all, and a warning if there is any."""
         await self._telling.tell({"type": "Connected"})
+        if warning is not None:
+            code, description = warning
+            told = {"type": "Warning", "code": code, "description": description}
+            await self._telling.tell(told)
 
     async def take(self, pcm: bytes) -> None:
         """More audio came: tell what there is to tell of it."""

@@ -281,6 +281,16 @@ def test_an_error_of_the_service_is_told_with_its_code():
     assert KEY not in failed.message
 
 
+def test_a_warning_changes_nothing():
+    async def main():
+        async with served(warns_with=("DEPRECATED_OPTION", "It will go.")) as (_, listener):
+            await microphone(listener, 6.0)
+            return [one.message for one in heard(listener) if one.is_final], failures(listener)
+
+    finals = ["I would like a table.", "Thank you."]
+    assert clock.run(main(), virtual=True) == (finals, [])
+
+
 @pytest.mark.parametrize("kind", ["duplicate_final", "out_of_order"])
 def test_a_turn_that_is_over_stays_as_it_was(kind: str):
     async def main():
