@@ -60,9 +60,9 @@ class GoogleServer:
             finally:
                 self._closing = True
                 front.close()
+                await server.stop(None)
                 for side in list(self._passages):
                     side.transport.abort()
-                await server.stop(None)
 
     def _admit(self, group: asyncio.TaskGroup, side: _Side, inner: int) -> None:
         """A connection comes: pass it through, unless nothing is to be heard of it."""
@@ -72,8 +72,12 @@ class GoogleServer:
 
     async def _join(self, side: _Side, inner: int) -> None:
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: _Side(self._passages, side.join), LOOPBACK, inner)
-        side.transport.resume_reading()
+        try:
+            await loop.create_connection(lambda: _Side(self._passages, side.join), LOOPBACK, inner)
+        except OSError:  # the server has just been closed
+            side.transport.abort()
+        else:
+            side.transport.resume_reading()
 
     def _handlers(self, path: str, handler: StreamHandler, request: type[Any]) -> Any:
         service, _, method = path.rpartition("/")
