@@ -47,7 +47,7 @@ OWNERS_ONLY = frozenset(
         "tool_seconds",
     }
 )
-VOICE = frozenset({"voiceProvider", "voice", "words_per_minute", "speed", "pitch"})
+VOICE = frozenset({"voiceProvider", "voiceFallback", "voice", "words_per_minute", "speed", "pitch"})
 """What makes a voice."""
 
 
@@ -70,9 +70,10 @@ def settings() -> Settings:
 
 
 def check(base: Settings) -> None:
-    """Raise `ConfigError` when one of the providers that are set cannot be used as things are."""
+    """Raise `ConfigError` when one of the providers that are set, or a fallback, cannot be used as
+    things are."""
     for role in ROLES:
-        VoiceHandler(base.keys).choose(role, _agent_config(base.providers, base.services))
+        VoiceHandler(base.keys).choose_all(role, _agent_config(base.providers, base.services))
 
 
 async def warm_up(base: Settings) -> None:
@@ -85,13 +86,14 @@ async def warm_up(base: Settings) -> None:
     chosen = base.providers
     for role in ROLES:
         VoiceHandler(base.keys).load(role, _agent_config(chosen, base.services))
-    if "embedded" not in (chosen.transcriberProvider, chosen.voiceProvider):
+    ears = chosen.transcriberProvider, chosen.transcriberFallback
+    if "embedded" not in (*ears, chosen.voiceProvider, chosen.voiceFallback):
         return
     from bench.providers import embedded  # only those who use it pay for it
 
     words, wide = None, chosen.transcriber_mode == "open"
     talks = chosen.llmProvider == "embedded" or chosen.llmProvider.startswith("sim:")
-    if chosen.transcriberProvider == "embedded" and talks and not wide:
+    if "embedded" in ears and talks and not wide:
         words = await asyncio.to_thread(build_vocabulary, TEMPLATES, SLOTS)
     await embedded.warm_up(words, open_speech=wide)
 

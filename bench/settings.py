@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import typing
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 from bench.errors import ConfigError
 
@@ -44,6 +45,14 @@ CHOICES = {
     "elevenlabs_transport": ("http", "socket"),
 }
 """Settings that are one of a few words; the first is what is meant without them."""
+LIMITS = (
+    "requests_per_second",
+    "concurrent_requests",
+    "daily_minutes",
+    "daily_tokens",
+    "daily_characters",
+)
+"""Settings of what an account with a provider is good for."""
 
 
 class Secret:
@@ -167,9 +176,14 @@ class ServiceSettings:
     google_voice_url: str | None = None  # http:// speaks without TLS and credentials
     polly_url: str | None = None
     playht_url: str | None = None
+    requests_per_second: float = 10.0  # that start, of each account …
+    concurrent_requests: int = 20  # … and that are under way, a stream of audio being one
+    daily_minutes: float | None = None  # of audio, for ears
+    daily_tokens: int | None = None  # of a language model
+    daily_characters: int | None = None  # of a voice
 
     def __post_init__(self) -> None:
-        """Refuse what is no address, and words that mean nothing."""
+        """Refuse what is no address, words that mean nothing, and limits that allow nothing."""
         for name, schemes in ADDRESSES.items():
             value = getattr(self, name)
             if value is not None and value.partition("://")[0] not in schemes:
@@ -179,7 +193,12 @@ class ServiceSettings:
             if value is not None and value not in words:
                 raise ConfigError(f"{name} is {value!r}: want {' or '.join(words)}")
 
-    def chosen(self) -> dict[str, str]:
+        for name in LIMITS:
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value!r}: want more than 0")
+
+    def chosen(self) -> dict[str, Any]:
         """Those that are set, as an agent config has them."""
-        values = {entry.name: getattr(self, entry.name) for entry in fields(self)}
-        return {name: value for name, value in values.items() if value is not None}
+        values = {entry: getattr(self, entry.name) for entry in fields(self)}
+        return {entry.name: value for entry, value in values.items() if value != entry.default}

@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 
-from bench import assembly
+from bench import assembly, clock
 from bench.assembly import OWNERS_ONLY, Settings, may_ask_for, read_request
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.handler import VoiceHandler
-from bench.settings import AppSettings, ProviderSettings
+from bench.settings import LIMITS, AppSettings, ProviderSettings
 
 pytestmark = pytest.mark.unit
 
@@ -87,3 +87,35 @@ def test_the_agent_config_is_what_the_handler_takes():
     config = assembly._agent_config(ProviderSettings())  # pyright: ignore[reportPrivateUsage]
     assert VoiceHandler({}).create_agent(config).provider == "embedded"
     assert "voice" not in config
+
+
+def test_a_session_may_name_who_takes_over():
+    config = {"llmFallback": "sim:gpt-4.1", "voiceFallback": "sim:azure-neural"}
+    asked = read_request(config, BASE)
+    assert asked.providers.llmFallback == "sim:gpt-4.1"
+    synthesizer = assembly.assemble_synthesizer(config, base=BASE)
+    assert synthesizer.backup is not None
+    assert synthesizer.backup.provider == "sim:azure-neural"
+    changes = assembly.assemble_changes({"voiceFallback": "sim:azure-neural"}, base=BASE)
+    assert changes["synthesizer"].backup.provider == "sim:azure-neural"
+
+
+def test_the_limits_of_an_account_are_the_owner_s():
+    for name in LIMITS:
+        with pytest.raises(ConfigError, match=f"unknown setting {name}"):
+            read_request({name: 1}, BASE)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "told"),
+    [
+        ({"llmFallback": "openai"}, "set OPENAI_API_KEY"),
+        ({"voiceFallback": "embedded"}, "voiceFallback is 'embedded', and so is voiceProvider"),
+        ({"transcriberFallback": "whisper"}, "Unknown transcriber provider: whisper"),
+    ],
+)
+def test_a_fallback_that_cannot_be_used_is_told_at_the_start(chosen: dict[str, str], told: str):
+    base = dataclasses.replace(BASE, providers=ProviderSettings(**chosen))  # type: ignore[arg-type]
+    for use in (assembly.check, lambda base: clock.run(assembly.warm_up(base))):
+        with pytest.raises(ConfigError, match=told):
+            use(base)

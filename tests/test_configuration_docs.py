@@ -20,6 +20,12 @@ IN_WORDS = {
     "end_phrases": "3 texts",
     "apology": "a text",
     "origins": "none",
+    "transcriberFallback": "none",
+    "llmFallback": "none",
+    "voiceFallback": "none",
+    "daily_minutes": "none",
+    "daily_tokens": "none",
+    "daily_characters": "none",
 }
 
 

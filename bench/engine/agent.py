@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bench import clock
+from bench.engine.admission import Account
 from bench.engine.answers import (
     AgentResponse,
     Answer,
@@ -40,6 +41,7 @@ class BaseAgent(InterruptibleWorker):
     provider = ""
     model = ""
     backup: BaseAgent | None = None
+    account: Account | None = None  # units: tokens
     worked = False
     rests_until = 0.0
 
@@ -131,7 +133,7 @@ class BaseAgent(InterruptibleWorker):
             who, began_at, said = attempts.who, clock.now(), answer.pieces
             self._ask(who, item, answer)
             try:
-                calls = await self._generate(who, item, answer)
+                calls = await self._admitted(who, item, answer)
             except TimeoutError:
                 waited = round(clock.now() - began_at, 6)
                 error: Exception = Stalled(name_of(who), "no text within the deadline", waited)
@@ -153,6 +155,18 @@ class BaseAgent(InterruptibleWorker):
         if answer.asked is not who:
             answer.asked, answer.provider = who, name_of(who)
             self.record(AgentRequested(answer.provider, who.model, turn=item.turn))
+
+    async def _admitted(
+        self, who: BaseAgent, item: TranscriptionAgentInput, answer: Answer
+    ) -> list[ToolCall]:
+        if who.account is None:
+            return await self._generate(who, item, answer)
+        slot = await who.account.enter(0.0, self.settings.first_result_seconds)
+        try:
+            return await self._generate(who, item, answer)
+        finally:
+            slot.use(answer.tokens)
+            slot.leave()
 
     async def _generate(
         self, who: BaseAgent, item: TranscriptionAgentInput, answer: Answer

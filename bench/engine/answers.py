@@ -99,6 +99,14 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
         return (self._first or self).interrupted
 
 
+TOKENS = (
+    ("prompt_tokens", "input_tokens", "prompt_token_count"),
+    ("completion_tokens", "output_tokens", "candidates_token_count"),
+)
+"""What vendors call what was asked and what was answered."""
+LETTERS_PER_TOKEN = 4  # of English, about
+
+
 class Answer:
     """The pieces of one answer, put on an agent's output queue.
 
@@ -118,7 +126,7 @@ class Answer:
         self._item, self._queue, self._record = item, queue, record
         self._on_answer = on_answer
         self._first: AgentResponse | None = None
-        self._pieces = 0
+        self._pieces = self._letters = 0
         self._usage: dict[str, int] = {}  # of this round
         self._used = Counter[str]()  # in the rounds before it
         self._ends_call = item.ends_call
@@ -127,6 +135,12 @@ class Answer:
     def pieces(self) -> int:
         """How many pieces with text were handed on."""
         return self._pieces
+
+    @property
+    def tokens(self) -> float:
+        """What this round has used: by the provider's account, else by the letters of the text."""
+        told = [next((self._usage[n] for n in names if n in self._usage), 0) for names in TOKENS]
+        return float(sum(told)) or self._letters / LETTERS_PER_TOKEN
 
     async def add(self, response: GeneratedResponse) -> None:
         """Hand on the next piece; waits while the queue is full."""
@@ -137,6 +151,7 @@ class Answer:
             self._item.is_interruptible = response.is_interruptible
         if response.message.text:
             self._pieces += 1
+            self._letters += len(response.message.text)
         if response.ends_call:
             self._ends_call = True
         piece, queue = self._piece(response), self._queue
@@ -148,7 +163,7 @@ class Answer:
     def next_round(self) -> None:
         """The agent begins anew: what it counts, it counts from 0."""
         self._used.update(self._usage)
-        self._usage = {}
+        self._usage, self._letters = {}, 0
 
     async def close(self, *, failed: bool = False) -> None:
         """Hand on the end of it."""

@@ -10,6 +10,8 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   of `ServiceSettings` in bench/settings.py: how a vendor is used (docs/providers.md);
 - `simulation`: what the simulated providers (`sim:…`) of a run share, see
   `bench.simulation.context`;
+- `transcriberFallback`, `llmFallback`, `voiceFallback`: who takes over when the first one fails;
+- `requests_per_second` and the other limits of an account, see `bench.settings.ServiceSettings`;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
 
 Whatever else it holds is passed on, for providers of your own.
@@ -21,13 +23,14 @@ import importlib
 import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from bench import config
 from bench.engine.agent import BaseAgent
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import ConfigError
+from bench.providers.accounts import ProviderAccount
 from bench.providers.known import (
     FRONT_DESKS,
     PREFIXES,
@@ -56,6 +59,13 @@ __all__ = [
 ]
 
 State = Literal["ready", "key missing", "extra missing", "not built yet", "legacy"]
+
+WARES: dict[Role, tuple[str, ...]] = {
+    "transcriber": ("transcriber_model",),
+    "llm": ("llm_model",),
+    "voice": ("voice", "voice_model"),
+}
+"""Settings whose values are one provider's own names."""
 
 LONGEST_NAME = 100  # characters; no error quotes more of what somebody sent
 
@@ -90,15 +100,15 @@ class VoiceHandler:
 
     def create_transcriber(self, agent_config: Mapping[str, Any] | None = None) -> BaseTranscriber:
         """Who listens: `transcriberProvider`, "deepgram" unless given."""
-        return cast("BaseTranscriber", self._create("transcriber", agent_config))
+        return self._create("transcriber", agent_config)
 
     def create_agent(self, agent_config: Mapping[str, Any] | None = None) -> BaseAgent:
         """Who answers: `llmProvider`, "openai" unless given."""
-        return cast("BaseAgent", self._create("llm", agent_config))
+        return self._create("llm", agent_config)
 
     def create_synthesizer(self, agent_config: Mapping[str, Any] | None = None) -> BaseSynthesizer:
         """Who speaks: `voiceProvider`, "elevenlabs" unless given."""
-        return cast("BaseSynthesizer", self._create("voice", agent_config))
+        return self._create("voice", agent_config)
 
     def states(self) -> list[ProviderState]:
         """Every provider of the table, and whether it can be chosen."""
@@ -128,20 +138,42 @@ class VoiceHandler:
             raise ConfigError(f"{word} provider {named}: {remedy}")
         return row
 
+    def choose_all(self, role: Role, agent_config: Mapping[str, Any] | None) -> list[Provider]:
+        """The rows that an agent config names for a role: the first provider's and its backup's.
+
+        Raises:
+            ConfigError: as `choose`; or the backup is the first provider itself.
+        """
+        config = agent_config or {}
+        second = fallback_config(role, config)
+        configs = [config] if second is None else [config, second]
+        return [self.choose(role, one) for one in configs]
+
     def load(self, role: Role, agent_config: Mapping[str, Any] | None = None) -> None:
         """Import what `create_…` would, so that the first conversation does not wait for it."""
-        _found(self.choose(role, agent_config).adapter)
+        for row in self.choose_all(role, agent_config):
+            _found(row.adapter)
 
-    def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> object:
-        row = self.choose(role, agent_config)
-        maker = _found(row.adapter)
+    def _create(self, role: Role, agent_config: Mapping[str, Any] | None) -> Any:
         config = dict(agent_config or {})
+        part, second = self._made(role, config), fallback_config(role, config)
+        if second is not None:
+            part.backup = self._made(role, second)
+        return part
+
+    def _made(self, role: Role, config: dict[str, Any]) -> Any:
+        """One part, with the account that pays for it."""
+        row = self.choose(role, config)
+        maker = _found(row.adapter)
         if row.variables:
             keys = self._all_keys()
             config["keys"] = {variable: keys[variable] for variable in row.variables}
         if role == "transcriber" and _named(config, "llmProvider").startswith(FRONT_DESKS):
             config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
-        return maker(config)
+        part = maker(config)
+        if row.variables:
+            part.account = ProviderAccount(role, row.key, config["keys"], config)
+        return part
 
     def state(self, row: Provider) -> ProviderState:
         """Whether a provider can be chosen."""
@@ -187,6 +219,29 @@ def provider_states(
         if named.startswith(PREFIX):
             states.append(ProviderState(simulated(role, named), "ready"))
     return states
+
+
+def fallback_config(role: Role, agent_config: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The agent config of a role's backup, None where none is named.
+
+    What is named after the first provider's own wares (`voice`, a model) is left out, unless both
+    are of one family.
+
+    Raises:
+        ConfigError: the backup is the first provider itself.
+    """
+    fallback, (setting, usual, _) = f"{role}Fallback", ROLES[role]
+    named: object = agent_config.get(fallback)
+    if not named:
+        return None
+    first = _named(agent_config, setting) or usual
+    if named == first:
+        raise ConfigError(f"{fallback} is {first!r}, and so is {setting}: want another")
+    left_out = {fallback, *(alias for alias, name in ALIASES.items() if name == setting)}
+    if not first.startswith(PREFIX) or not str(named).startswith(PREFIX):
+        left_out.update(WARES[role])
+    config = {name: value for name, value in agent_config.items() if name not in left_out}
+    return config | {setting: named, "stands_in": True}
 
 
 _TEMPLATES = "bench.providers.front_desk:TEMPLATES"

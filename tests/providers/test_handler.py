@@ -20,6 +20,7 @@ from bench.providers.handler import (
 from bench.providers.known import backend
 from bench.settings import ALIASES, KEY_VARIABLES, Secret
 from bench.simulation.context import Simulation
+from bench.simulation.faults import Fault
 
 pytestmark = pytest.mark.unit
 
@@ -215,3 +216,100 @@ def test_choosing_costs_no_provider_but_the_chosen_one():
     ran = subprocess.run([sys.executable, "-c", asked], capture_output=True, check=True, text=True)
     heavy = {"numpy", "onnxruntime", "pocketsphinx", "espeakng_loader", "yaml", "openai", "fastapi"}
     assert not heavy & set(ran.stdout.split())
+
+
+# Fallbacks and accounts
+
+
+def keyed() -> VoiceHandler:
+    return VoiceHandler({name: Secret("x") for name in KEY_VARIABLES})
+
+
+def test_a_part_comes_with_its_backup():
+    config = {
+        "stt": "deepgram",
+        "llm": "openai",
+        "tts": "elevenlabs",
+        "transcriberFallback": "embedded",
+        "llmFallback": "embedded",
+        "voiceFallback": "sim:elevenlabs-flash-v2.5",
+        "transcriber_mode": "open",
+        "language": "en",
+        "voice": "a-voice",
+        "voice_model": "a-model",
+    }
+    handler = keyed()
+    parts = (
+        handler.create_transcriber(config),
+        handler.create_agent(config),
+        handler.create_synthesizer(config),
+    )
+    backups = [part.backup for part in parts]
+    assert [part.provider for part in parts] == ["deepgram", "openai", "elevenlabs"]
+    assert [backup and backup.provider for backup in backups] == [
+        "embedded",
+        "embedded",
+        "sim:elevenlabs-flash-v2.5",
+    ]
+    synthesizer, voice = parts[2], backups[2]
+    assert (synthesizer.voice, synthesizer.model) == ("a-voice", "a-model")
+    assert voice is not None
+    assert voice.voice != "a-voice"
+    assert voice.synthesizer_config["language"] == "en"
+    assert [row.key for row in handler.choose_all("llm", config)] == ["openai", "embedded"]
+
+
+def test_without_a_fallback_there_is_no_backup():
+    for named in (None, ""):
+        assert keyed().create_agent({"llm": "embedded", "llmFallback": named}).backup is None
+
+
+def test_one_family_keeps_its_voices():
+    config = {"tts": "sim:elevenlabs-flash-v2.5", "voice": "anna"}
+    made = VoiceHandler({}).create_synthesizer({**config, "voiceFallback": "sim:cartesia-sonic-3"})
+    assert made.backup is not None
+    assert made.backup.voice == made.voice == "anna"
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"llm": "openai", "llmFallback": "openai"}, "llmFallback is 'openai', and so is llmProv"),
+        ({"llmFallback": "openai"}, "llmFallback is 'openai', and so is llmProvider: want another"),
+        ({"llm": "openai", "llmFallback": "whisper"}, "Unknown LLM provider: whisper"),
+        ({"llm": "openai", "llmFallback": 5}, "Unknown LLM provider: 5"),
+    ],
+)
+def test_what_is_no_fallback(config: dict[str, object], told: str):
+    for use in (keyed().create_agent, lambda config: keyed().choose_all("llm", config)):
+        with pytest.raises(ConfigError, match=told):
+            use(config)
+
+
+def test_a_fallback_without_its_key_is_told_at_once():
+    handler = VoiceHandler({"OPENAI_API_KEY": Secret("x")})
+    config = {"llm": "openai", "llmFallback": "anthropic"}
+    with pytest.raises(ConfigError, match="set ANTHROPIC_API_KEY"):
+        handler.load("llm", config)
+
+
+def test_vendors_have_an_account_and_nobody_else():
+    config = {"llm": "openai", "llmFallback": "embedded", "daily_tokens": 7, "keys": {}}
+    agent = keyed().create_agent(config)
+    assert agent.account is not None
+    assert (agent.account.provider, agent.account.daily) == ("openai", 7)
+    assert (agent.account.requests_per_second, agent.account.concurrent_requests) == (10.0, 20)
+    assert agent.backup is not None
+    assert agent.backup.account is None
+
+
+def test_the_faults_of_a_run_do_not_befall_a_backup():
+    fault = Fault("llm", "http_503", every=True)
+    config = {
+        "llm": "sim:gpt-4.1",
+        "llmFallback": "sim:gpt-4.1-mini",
+        "simulation": Simulation(faults=(fault,)),
+    }
+    agent = VoiceHandler({}).create_agent(config)
+    assert agent._watch
+    assert not agent.backup._watch
