@@ -112,7 +112,7 @@ class Session:
             del self._contexts[context.name]
 
     def _called_off(self, context: Context) -> None:
-        if context.unspoken:
+        if context.unspoken and not context.is_closed:
             self.service.gone.append(clock.now())
 
     async def _take(self, message: Message) -> bool:
@@ -210,6 +210,9 @@ class Context:
         pieces = await timed_pieces(
             service.voice, text, session.rate, service.piece_seconds, spoilt
         )
+        if spoilt is not None and not pieces:  # something, and no sound in it
+            nothing = {"audio": "", "alignment": None, "normalizedAlignment": None}
+            await session.send({"contextId": self.name, "isFinal": None, **nothing})
         before = service.spoken(sum(piece.seconds for piece in pieces))
         for piece in pieces:
             at = before + piece.at

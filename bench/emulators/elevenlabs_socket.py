@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from bench.emulators.elevenlabs_contexts import Service, Session
-from bench.emulators.serving import LOOPBACK
+from bench.emulators.telling import serving_sockets
 from bench.emulators.trouble import Trouble
 from bench.emulators.voices import Voice, tones
 from bench.simulation.faults import REFUSALS, Fault
@@ -65,16 +65,9 @@ class ElevenLabsSocketEmulator:
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[ElevenLabsSocketEmulator, None]:
         """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        server = await serve(
-            self._talk, LOOPBACK, port, process_request=self._admit, ping_interval=None
-        )
-        async with server:
-            self.url = f"http://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-            try:
-                yield self
-            finally:
-                for connection in server.connections:
-                    connection.transport.abort()
+        async with serving_sockets(self._talk, self._admit, port) as address:
+            self.url = address.replace("ws:", "http:")
+            yield self
 
     async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
         if request.headers.get("xi-api-key") != self.key:

@@ -62,7 +62,8 @@ class Context:
     """
 
     def __init__(self, line: Line, name: str) -> None:
-        self.received = 0
+        self.received = 0  # messages
+        self.moved_at = clock.now()  # when it was last heard of, or written to
         self.is_closed = False  # no text follows
         self.is_abandoned = False  # nobody waits for what still comes
         self.is_final = False  # nothing more comes
@@ -73,6 +74,7 @@ class Context:
     async def say(self, text: str, **options: Any) -> None:
         """Send a piece of the text, unless it is closed; `flush=True` has all of it spoken."""
         if not self.is_closed:
+            self.moved_at = clock.now()
             await self._line.send({"text": text, "context_id": self._name, **options})
 
     async def next(self) -> Message | None:
@@ -90,7 +92,7 @@ class Context:
         """Say that no text follows: what was not flushed is not spoken."""
         if self.is_closed or self.is_final:
             return
-        self.is_closed = True
+        self.is_closed, self.moved_at = True, clock.now()
         with contextlib.suppress(ConnectionClosed, TimeoutError):
             async with clock.deadline(HANG_UP_SECONDS):
                 await self._line.send({"context_id": self._name, "close_context": True})
@@ -102,7 +104,7 @@ class Context:
 
     def take(self, message: Message) -> None:
         """Something came."""
-        self.received += 1
+        self.received, self.moved_at = self.received + 1, clock.now()
         if self._queue.qsize() >= MESSAGES:
             self.end(BrokenStream(PROVIDER, "more audio than a text can have"))
         elif not self._ended and not self.is_abandoned:
@@ -215,7 +217,7 @@ class Line:
             if error is not None:  # it is about the line
                 raise error
             return  # of the context that keeps it open
-        if message.get("audio"):
+        if message.get("audio") is not None:
             context.take(message)
         if error is not None or message.get("isFinal"):
             self._finish(name, context, error)

@@ -28,7 +28,8 @@ from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
 
 SCHEDULE = (50, 80, 120, 160)  # characters that speech waits for while a text is being written
-QUIET_SECONDS = 2.0  # between two pieces of a text that was flushed
+QUIET_SECONDS = 2.0  # between two pieces of a text that was flushed …
+LOOK_SECONDS = 0.25  # … and between two looks at whether that is over
 
 
 class ElevenLabsSocketSynthesizer(BaseSynthesizer):
@@ -169,11 +170,11 @@ class _Text:
         """Close the context when nothing more comes; give up when it then does not end."""
         context = self._context
         while not context.is_final:
-            received, was_closed = context.received, context.is_closed
-            await clock.sleep(QUIET_SECONDS if received else FIRST_RESULT_SECONDS)
-            if context.received > received:
+            await clock.sleep(LOOK_SECONDS)
+            patience = QUIET_SECONDS if context.received else FIRST_RESULT_SECONDS
+            if clock.now() - context.moved_at < patience:
                 continue
-            if was_closed or not received:
+            if context.is_closed or not context.received:
                 late = Stalled(PROVIDER, "no audio in time")
                 context.end(late if self._spoken.left > 0 else None)
                 return

@@ -320,7 +320,7 @@ def test_a_line_that_broke_is_opened_anew():
         ("connect_timeout", ConnectFailed, 2.0),
         ("disconnect", BrokenStream, 1.0),
         ("malformed", BrokenStream, 1.0),
-        ("empty_audio", Stalled, 8.1),
+        ("empty_audio", BrokenStream, 2.5),
     ],
 )
 @pytest.mark.parametrize("late", [False, True])
@@ -349,7 +349,7 @@ def test_what_goes_wrong_is_one_of_our_errors(
     silent = late and kind == "connect_timeout"  # the connection is there, and mute
     assert type(failed) is (Stalled if silent else error)
     assert failed.provider == "elevenlabs"
-    assert took <= (8.1 if silent else within)
+    assert took <= (8.3 if silent else within)
     assert pcm == tone.speak(TEXT)[0]
     if isinstance(failed, RateLimited) and not late:  # a message has no such field
         assert failed.retry_after_seconds == 7.0
@@ -448,10 +448,7 @@ def test_a_wrong_key_is_rejected_and_none_is_shown(caplog: pytest.LogCaptureFixt
 
     with caplog.at_level(logging.DEBUG):
         error = clock.run(main(), virtual=True)
-        logged = "".join(
-            record.getMessage() for record in caplog.records if "server" not in record.name
-        )
-    assert key not in logged + repr(error) + str(error)
+    assert key not in caplog.text + repr(error) + str(error)
 
 
 def test_nobody_there():

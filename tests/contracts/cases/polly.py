@@ -15,5 +15,6 @@ CASES = (
             "AWS_SECRET_ACCESS_KEY": "a-secret-for-emulators",
             "AWS_REGION": "us-east-1",
         },
+        tells_ends=False,
     ),
 )
