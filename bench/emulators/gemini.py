@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens
@@ -14,6 +14,7 @@ from bench.simulation.context import Reply
 
 KEY = "a-gemini-key-for-emulators"
 UNPREFIXED = "UNPREFIXED"  # an error event that the stream tells outside of its own framing
+SKIPPED = b"skip_thought_signature_validator"  # goes for the signature of another model's call
 _PATH = re.compile(r"/v1(beta)?/models/(?P<model>[^/:]+):(?P<method>\w+)")
 _NAMES: Mapping[int, tuple[str, str]] = {
     400: ("INVALID_ARGUMENT", "Request contains an invalid argument."),
@@ -47,6 +48,7 @@ class GeminiEmulator(LanguageModel):
     ) -> None:
         super().__init__(replies, **options)
         self._signs, self._names_calls = signs, names_calls
+        self._signed = {SKIPPED}  # what goes for a signature
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         shown = request.headers.get("x-goog-api-key", request.query.get("key"))
@@ -91,7 +93,9 @@ class GeminiEmulator(LanguageModel):
             ValueError: calls and results do not match, or a signature is missing.
         """
         contents: list[dict[str, Any]] = body["contents"]
-        _check(contents, signed=self._signs)
+        _check(contents)
+        if self._signs:
+            _check_signatures(contents, self._signed)
         given = [_given(part) for part in contents[-1]["parts"] if "functionResponse" in part]
         said = [_said(content) for content in contents if content.get("role", "user") == "user"]
         asked = next((words for words in said[::-1] if words), "")
@@ -121,7 +125,8 @@ class GeminiEmulator(LanguageModel):
                 call["id"] = f"function-call-{len(self.requests)}-{place}"
             part: dict[str, Any] = {"functionCall": call}
             if self._signs and not place:
-                thought = f"thought {len(self.requests)}".encode()
+                thought = b"\xfb\xff" + f"thought {len(self.requests)}".encode()
+                self._signed.add(thought)
                 part["thoughtSignature"] = base64.b64encode(thought).decode()
             yield part
 
@@ -192,8 +197,8 @@ def _names(content: Mapping[str, Any], kind: str) -> list[tuple[str, str]]:
     return [(str(one.get("id", "")), str(one["name"])) for one in found]
 
 
-def _check(contents: Sequence[Mapping[str, Any]], *, signed: bool) -> None:
-    """What the service looks at.
+def _check(contents: Sequence[Mapping[str, Any]]) -> None:
+    """Turns come as the service wants them.
 
     Raises:
         ValueError: it would refuse.
@@ -205,6 +210,21 @@ def _check(contents: Sequence[Mapping[str, Any]], *, signed: bool) -> None:
         if _names(content, "functionResponse") != called:
             raise ValueError("A function response must come right after each function call.")
         called = _names(content, "functionCall")
+
+
+def _check_signatures(contents: Sequence[Mapping[str, Any]], known: Collection[bytes]) -> None:
+    """The first call of each answer carries what it came with.
+
+    Raises:
+        ValueError: the service would refuse.
+    """
+    for content in contents:
         first = next((part for part in content["parts"] if "functionCall" in part), None)
-        if signed and first is not None and "thoughtSignature" not in first:
+        if first is None:
+            continue
+        if "thoughtSignature" not in first:
             raise ValueError("Function call is missing a thought_signature.")
+        # Either alphabet of base64 goes for bytes.
+        told = str(first["thoughtSignature"]).replace("+", "-").replace("/", "_")
+        if base64.urlsafe_b64decode(told) not in known:
+            raise ValueError("Thought signature is not valid.")

@@ -36,6 +36,10 @@ Chunk = types.GenerateContentResponse
 CHUNKS_AHEAD = 4096  # that nobody has read yet: more than an answer for the ear can have
 
 
+UNSIGNED = b"skip_thought_signature_validator"
+"""What the vendor's documentation wants for a call that another model made."""
+
+
 class GeminiAgent(BaseAgent):
     """Gemini behind Google's Gen AI SDK.
 
@@ -53,13 +57,13 @@ class GeminiAgent(BaseAgent):
         self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._client: genai.Client | None = None
         self._http: httpx2.AsyncClient | None = None
-        self._ids = itertools.count(1)  # of calls that the service gives none
+        self._called = _Called()
 
     async def generate_response(
         self, human_input: str, is_interrupt: bool, conversation_id: str
     ) -> AsyncGenerator[GeneratedResponse, None]:
         """The model's answer as it writes it; closing the generator closes the request."""
-        reading = _Reading(self.provider, self._ids)
+        reading = _Reading(self.provider, self._called)
         try:
             async with contextlib.aclosing(self._chunks()) as chunks:
                 async for chunk in chunks:
@@ -102,7 +106,7 @@ class GeminiAgent(BaseAgent):
         end: Exception | None = None
         try:
             async for chunk in await self._connected().aio.models.generate_content_stream(
-                model=self.model, contents=_contents(self), config=_config(self)
+                model=self.model, contents=_contents(self, self._called), config=_config(self)
             ):
                 ahead.put_nowait(chunk)
                 if ahead.qsize() > CHUNKS_AHEAD:
@@ -139,11 +143,30 @@ class GeminiAgent(BaseAgent):
         return failed
 
 
+class _Called:
+    """The tools that this agent's model has wanted."""
+
+    def __init__(self) -> None:
+        self._numbers = itertools.count(1)
+        self._ids = set[str]()
+
+    def __contains__(self, id_: str) -> bool:
+        return id_ in self._ids
+
+    def add(self, call: types.FunctionCall, signature: bytes) -> ToolCall:
+        """A call, by an id of our own where the service gives none; its `mark` is the thought
+        signature that goes back with it."""
+        id_ = call.id or f"gemini-{next(self._numbers)}"
+        self._ids.add(id_)
+        mark = base64.b64encode(signature).decode()
+        return ToolCall(id_, call.name or "", json.dumps(call.args or {}), mark)
+
+
 class _Reading:
     """The chunks of one answer, as they come."""
 
-    def __init__(self, provider: str, ids: Iterator[int]) -> None:
-        self._provider, self._ids = provider, ids
+    def __init__(self, provider: str, called: _Called) -> None:
+        self._provider, self._called = provider, called
         self.begun = self.spoke = self.ended = False
 
     def read(self, chunk: Chunk) -> GeneratedResponse | None:
@@ -157,7 +180,7 @@ class _Reading:
         parts = list(_parts(chunk))
         text = "".join(part.text for part in parts if part.text and not part.thought)
         calls = tuple(
-            self._call(part.function_call, part.thought_signature or b"")
+            self._called.add(part.function_call, part.thought_signature or b"")
             for part in parts
             if part.function_call is not None
         )
@@ -169,11 +192,6 @@ class _Reading:
         usage = {name: count for name, count in counts.items() if isinstance(count, int)}
         return GeneratedResponse(BaseMessage(text), usage=usage or None, tool_calls=calls)
 
-    def _call(self, call: types.FunctionCall, signature: bytes) -> ToolCall:
-        """A tool that is wanted; its `mark` is the thought signature that goes back with it."""
-        id_, mark = call.id or f"gemini-{next(self._ids)}", base64.b64encode(signature).decode()
-        return ToolCall(id_, call.name or "", json.dumps(call.args or {}), mark)
-
     def _ends(self, chunk: Chunk) -> bool:
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason is not None:
@@ -184,12 +202,16 @@ class _Reading:
         return reason is not None
 
 
-def _contents(asking: BaseAgent) -> list[types.ContentUnion]:
+def _contents(asking: BaseAgent, called: _Called) -> list[types.ContentUnion]:
     """The history; what the SDK takes for bytes is not base64 any more."""
     found = contents(asking.transcript)
-    for part in (part for content in found for part in content["parts"]):
-        if "thought_signature" in part:
-            part["thought_signature"] = base64.b64decode(part["thought_signature"])
+    for content in found:
+        parts = [part for part in content["parts"] if "function_call" in part]
+        for part in parts:
+            if "thought_signature" in part:
+                part["thought_signature"] = base64.b64decode(part["thought_signature"])
+        if parts and parts[0]["function_call"]["id"] not in called:
+            parts[0]["thought_signature"] = UNSIGNED
     return [types.Content.model_validate(content) for content in found]
 
 

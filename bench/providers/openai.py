@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import openai
 from openai.types.chat import ChatCompletionChunk
-from openai.types.chat.chat_completion_chunk import ChoiceDeltaToolCall
+from openai.types.chat.chat_completion_chunk import Choice, ChoiceDeltaToolCall
 
 from bench.engine.agent import BaseAgent, GeneratedResponse
 from bench.engine.synthesizer import BaseMessage
@@ -26,6 +26,14 @@ from bench.providers.model_http import (
 from bench.providers.spoken_part import CUT_OFF, SYSTEM_PROMPT
 
 MODEL = "gpt-4.1-mini"
+STATUS_OF = {
+    "invalid_api_key": 401,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "insufficient_quota": 429,
+    "rate_limit_exceeded": 429,
+}
+"""Errors in the middle of a stream, whose status is 200; whatever else they are is the server's."""
 
 
 class OpenAIAgent(BaseAgent):
@@ -50,22 +58,21 @@ class OpenAIAgent(BaseAgent):
         self, human_input: str, is_interrupt: bool, conversation_id: str
     ) -> AsyncGenerator[GeneratedResponse, None]:
         """The model's answer as it writes it; closing the generator closes the request."""
-        begun, calls = False, _Calls(self.provider)
+        begun, reading = False, _Reading()
         try:
             async with await self._request() as stream:
                 begun, chunks = True, aiter(stream)
                 async for chunk in chunks:
-                    response, ends = _read(chunk, calls)
-                    if response is not None:
+                    if response := reading.read(chunk):
                         yield response
-                    if ends:
+                    if reading.ended:
                         break
                 else:
                     raise BrokenStream(self.provider, "the stream closed before the answer's end")
-                for response in _ending(await what_follows(chunks), calls):
+                for response in reading.ending(await what_follows(chunks)):
                     yield response
         except openai.OpenAIError as error:
-            raise self._translated(error, begun=begun) from None
+            raise self._translated(error, begun=begun, spoke=reading.spoke) from None
         except ValueError:
             raise BrokenStream(self.provider, "not a chunk of a chat completion") from None
 
@@ -100,31 +107,65 @@ class OpenAIAgent(BaseAgent):
             stream_options={"include_usage": True},
         )
 
-    def _translated(self, error: openai.OpenAIError, *, begun: bool) -> ProviderError:
+    def _translated(self, error: openai.OpenAIError, *, begun: bool, spoke: bool) -> ProviderError:
         match error:
             case openai.APIStatusError():
                 said, headers = _said(error), error.response.headers
                 return refused(self.provider, error.status_code, headers, said, self._key)
             case openai.APIConnectionError(__cause__=Exception() as cause):
                 return transport_failed(self.provider, cause, self._key, begun=begun)
-            case _:  # an error in the middle of the stream
+            case openai.APIError() if not spoke and (named := error.code or error.type):
+                status = STATUS_OF.get(named, 500)  # an event of the stream
+                return refused(self.provider, status, {}, f"{named}: {error.message}", self._key)
+            case _:
                 return BrokenStream(self.provider, quoted(str(error), self._key))
 
 
-class _Calls:
-    """Calls of tools, put together from the fragments in which they come."""
+class _Reading:
+    """The chunks of one answer, as they come."""
 
-    def __init__(self, provider: str) -> None:
-        self._provider = provider
+    def __init__(self) -> None:
+        self.spoke = self.ended = False
         self._calls = list[ToolCall]()
         self._places = dict[int, int]()  # in the list, by the vendor's index
 
-    @property
-    def made(self) -> tuple[ToolCall, ...]:
-        return tuple(self._calls)
+    def read(self, chunk: ChatCompletionChunk) -> GeneratedResponse | None:
+        """What a chunk says, if anything.
 
-    def add(self, fragment: ChoiceDeltaToolCall) -> None:
-        """A fragment: the first of a call names it, the others go on with its arguments."""
+        Raises:
+            ValueError: it has not the shape of a chunk (the SDK does not look).
+        """
+        try:
+            text, counts = "", {}
+            if chunk.usage is not None:
+                counts = chunk.usage.model_dump(exclude_none=True)
+            if chunk.choices:
+                text = self._chosen(chunk.choices[0])
+        except (AttributeError, TypeError, LookupError) as error:
+            raise ValueError("not a chunk") from error
+        usage = {name: count for name, count in counts.items() if isinstance(count, int)}
+        # Counts alone wait for the end: an answer's first piece is what is heard first.
+        if not text and not (usage and self.ended):
+            return None
+        return GeneratedResponse(BaseMessage(text), usage=usage or None)
+
+    def ending(self, chunks: Iterable[ChatCompletionChunk]) -> list[GeneratedResponse]:
+        """What there is to tell of a complete answer: its tools, and what it cost."""
+        calls = tuple(self._calls)
+        found = [GeneratedResponse(BaseMessage(""), tool_calls=calls)] if calls else []
+        with contextlib.suppress(ValueError):
+            found += [response for chunk in chunks if (response := self.read(chunk))]
+        return found
+
+    def _chosen(self, choice: Choice) -> str:
+        for fragment in choice.delta.tool_calls or ():
+            self._add(fragment)
+        self.ended = self.ended or choice.finish_reason is not None
+        self.spoke = self.spoke or bool(choice.delta.content)
+        return choice.delta.content or ""
+
+    def _add(self, fragment: ChoiceDeltaToolCall) -> None:
+        """The first fragment of a call names it, the others go on with its arguments."""
         place = self._places.get(fragment.index)
         # A like service may give every call the same index: a new id then begins a new one.
         if place is None or fragment.id not in (None, "", self._calls[place].id):
@@ -136,35 +177,6 @@ class _Calls:
             self._calls[place] = replace(
                 begun, name=begun.name + name, arguments=begun.arguments + arguments
             )
-
-
-def _read(chunk: ChatCompletionChunk, calls: _Calls) -> tuple[GeneratedResponse | None, bool]:
-    """What a chunk says, if anything, and whether the answer is complete with it.
-
-    Raises:
-        ValueError: it has not the shape of a chunk (the SDK does not look).
-    """
-    try:
-        choice = chunk.choices[0] if chunk.choices else None
-        text = (choice.delta.content or "") if choice is not None else ""
-        ends = choice is not None and choice.finish_reason is not None
-        for fragment in (choice.delta.tool_calls or ()) if choice is not None else ():
-            calls.add(fragment)
-        counts = chunk.usage.model_dump(exclude_none=True) if chunk.usage is not None else {}
-    except (AttributeError, TypeError, LookupError) as error:
-        raise ValueError("not a chunk") from error
-    usage = {name: count for name, count in counts.items() if isinstance(count, int)}
-    if not text and (not usage or (choice is not None and not ends)):
-        return None, ends  # usage alone waits for the end: the first piece is what is heard first
-    return GeneratedResponse(BaseMessage(text), usage=usage or None), ends
-
-
-def _ending(chunks: Iterable[ChatCompletionChunk], calls: _Calls) -> list[GeneratedResponse]:
-    """What there is to tell once the answer is complete: its tools, and what it cost."""
-    found = [GeneratedResponse(BaseMessage(""), tool_calls=calls.made)] if calls.made else []
-    with contextlib.suppress(ValueError):
-        found += [response for chunk in chunks if (response := _read(chunk, calls)[0])]
-    return found
 
 
 def _function(tool: Tool) -> dict[str, Any]:

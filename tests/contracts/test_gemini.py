@@ -14,7 +14,7 @@ from google.genai import errors, types
 from bench import clock
 from bench.emulators.gemini import KEY, UNPREFIXED, GeminiEmulator
 from bench.engine.agent import GeneratedResponse
-from bench.engine.tools import ToolResult
+from bench.engine.tools import ToolCall, ToolResult
 from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
 from bench.providers import gemini
@@ -237,13 +237,31 @@ def test_a_signature_goes_back_with_its_call(names_calls: bool):
     assert [bool(call.mark) for call in calls] == [True, False]
     for request in later:
         first, second = request["contents"][2]["parts"]
-        assert first["thoughtSignature"] == calls[0].mark
+        assert base64.urlsafe_b64decode(first["thoughtSignature"]) == base64.b64decode(
+            calls[0].mark
+        )
         assert "thoughtSignature" not in second
         assert [part["functionCall"]["id"] for part in (first, second)] == [
             call.id for call in calls
         ]
     assert "thought_signature" not in str(bare)
     assert calls[0].id not in str(bare)
+
+
+def test_a_call_that_another_model_made_needs_no_signature():
+    """A backup takes over in the middle of an answer."""
+    theirs = ToolCall("toolu_1", "free_tables", '{"day": "Monday"}')
+
+    async def main():
+        async with nothing_left(), GeminiEmulator(REPLIES).serving() as emulator:
+            agent = agent_at(emulator.url)
+            asked = agent.transcript.add_human_message("Is there a table?")
+            asked.tools.append(ToolResult(theirs, "three"))
+            found = await responses(agent)
+            await agent.hang_up()
+            return "".join(response.message.text for response in found)
+
+    assert clock.run(main(), virtual=True) == "There are three."
 
 
 @pytest.mark.filterwarnings("ignore:Inheritance class AiohttpClientSession:DeprecationWarning")

@@ -211,7 +211,7 @@ def test_a_like_service_may_count_and_name_its_calls_badly():
         (event(content="We are"), "data: [DONE]\n\n"),
         (event({"index": 0, "function": 7}), event(finish="stop")),
         ('data: {"choices": 7}\n\n',),
-        ('data: {"error": {"message": "no", "type": "server_error"}}\n\n',),
+        ('data: {"error": {"message": "no"}}\n\n',),
     ],
 )
 def test_what_the_protocol_does_not_hold_is_a_broken_stream(pieces: tuple[str, ...]):
