@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
-from urllib.parse import parse_qsl, urlsplit
 
 from websockets.asyncio.server import ServerConnection
-from websockets.exceptions import ConnectionClosed
-from websockets.http11 import Request, Response
 
-from bench import clock
-from bench.audio import SAMPLE_RATE, samples_in
-from bench.emulators.deepgram import KEY, REFUSALS, unwelcome
-from bench.emulators.hearing import EarsMaker, ears_of, samples_of
-from bench.emulators.telling import Message, Telling, serving_sockets, turn_down
+from bench.audio import SAMPLE_RATE
+from bench.emulators.deepgram import INTERNAL_ERROR, KEY, DeepgramEmulator, Session
+from bench.emulators.hearing import EarsMaker, samples_of
+from bench.emulators.telling import Message, Telling
 from bench.emulators.trouble import Trouble
 from bench.emulators.turns import TurnHeard, Turns, confidence_after, silence_for
 from bench.events import Word
-from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 
 __all__ = ["KEY", "FluxEmulator"]
 
-PATIENCE_SECONDS = 10.0  # without a frame from the client
+PATH = "/v2/listen"
 UPDATE_SECONDS = 0.25  # of audio between two words on how things stand
 WORD_CONFIDENCE = 0.97
-INTERNAL_ERROR = 1011
 MALFORMED = '{"type": "TurnInfo", "event": "Upd'
 EVENTS = {
     "began": "StartOfTurn",
@@ -78,91 +70,46 @@ class Thresholds:
         return None if wanted is None else silence_for(words, wanted)
 
 
-class FluxEmulator:
-    """A server of `/v2/listen`, which hears the words of `feed` in the audio it is sent.
+class FluxEmulator(DeepgramEmulator):
+    """A server of `/v2/listen` beside `/v1/listen`.
 
     It tells turns: what was said so far four times a second of audio and with every word, and the
-    end when its made-up confidence passes `eot_threshold`. `sessions` keeps the query of each
-    connection, `controls` the kinds of its text messages, `gone` the instants at which clients left
-    without a word. `closes_with` is a code and a description: a session is told of that error at
-    its first word and closed; with `warns_with` it is only warned, at its begin.
+    end when its made-up confidence passes `eot_threshold`. With `warns_with`, a code and a
+    description, sessions are warned at their begin.
     """
+
+    paths = ("/v1/listen", PATH)
 
     def __init__(
         self,
         feed: TruthFeed | EarsMaker,
         *,
-        key: str = KEY,
-        interim: Callable[[], float] = lambda: 0.15,
-        final: Callable[[], float] = lambda: 0.1,
-        faults: Iterable[Fault] = (),
-        turn: Callable[[], int] | None = None,
-        closes_with: tuple[str, str] | None = None,
         warns_with: tuple[str, str] | None = None,
+        **options: Any,
     ) -> None:
-        self.feed, self.key = feed, key
-        self.closes_with, self.warns_with = closes_with, warns_with
-        self.sessions: list[dict[str, str]] = []
-        self.controls: list[str] = []
-        self.samples = 0
-        self.gone: list[float] = []
-        self.url = ""
-        self._ears = ears_of(feed, interim, final)
-        self._trouble = Trouble(faults, "stt", turn)
+        super().__init__(feed, **options)
+        self.warns_with = warns_with
 
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[FluxEmulator, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving_sockets(self._talk, self._admit, port) as self.url:
-            yield self
-
-    async def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        if refusal := unwelcome(connection, request, self.key, "/v2/listen"):
-            return refusal
-        if refusal := await turn_down(connection, self._trouble, REFUSALS):
-            return refusal
-        query = _query(request)
+    def refusal(self, path: str, query: Mapping[str, str]) -> str:
+        """Why a session that is asked for like that cannot be had; "" when it can."""
+        if (path == PATH) != query.get("model", "").startswith("flux"):
+            return "This model is served at another path."
         try:
-            if not query.get("model", "").startswith("flux"):
-                raise ValueError("this model is not served here")
             Thresholds().changed(query)
         except ValueError as error:
-            body = {"error": "BAD_REQUEST", "message": str(error), "request_id": "emulated"}
-            return connection.respond(400, json.dumps(body))
-        return None
+            return str(error)
+        return super().refusal(path, query)
 
-    async def _talk(self, connection: ServerConnection) -> None:
-        assert connection.request is not None
-        query = _query(connection.request)
-        self.sessions.append(query)
-        session = _Session(connection, Thresholds().changed(query), self._ears, self._trouble)
-        try:
-            await session.begin(self.warns_with)
-            while await self._next(connection, session):
-                pass
-        except TimeoutError:
-            await session.fails("NET-0001", "No audio was received in time.")
-        except ConnectionClosed:
-            self.gone.append(clock.now())
-
-    async def _next(self, connection: ServerConnection, session: _Session) -> bool:
-        """Take one frame; False when it is over."""
-        async with clock.deadline(PATIENCE_SECONDS):
-            frame = await connection.recv()
-        if isinstance(frame, bytes):
-            self.samples += samples_in(frame)
-            await session.take(frame)
-            if self.closes_with is not None and session.turns.words:
-                await session.fails(*self.closes_with)
-                return False
-            return True
-        message: dict[str, Any] = json.loads(frame)
-        self.controls.append(str(message.get("type")))
-        return await session.obey(message)
+    def session(self, connection: ServerConnection, path: str, query: Mapping[str, str]) -> Session:
+        """A session that was not refused."""
+        if path != PATH:
+            return super().session(connection, path, query)
+        thresholds = Thresholds().changed(query)
+        return _Turns(connection, thresholds, self.ears, self.trouble, self.warns_with)
 
 
-class _Session:
-    """One connection and its turns."""
+class _Turns:
+    """Version 2: turns, and how they stand."""
 
     def __init__(
         self,
@@ -170,33 +117,36 @@ class _Session:
         thresholds: Thresholds,
         ears: EarsMaker,
         trouble: Trouble,
+        warning: tuple[str, str] | None,
     ) -> None:
-        self.turns = Turns(ears, self._ends, self._eager)
+        self._turns = Turns(ears, self._ends, self._eager)
         self._connection, self._thresholds = connection, thresholds
+        self._warning = warning
         self._telling = Telling(connection, trouble, MALFORMED, self._stamped)
         self._sequence = 0  # of the next message
         self._index = 0  # of the turn under way
         self._begin = 0  # its first sample
         self._told_at = 0  # how things stood
 
-    async def begin(self, warning: tuple[str, str] | None = None) -> None:
-        """The first message of all, and a warning if there is any."""
+    @property
+    def speaking(self) -> bool:
+        return bool(self._turns.words)
+
+    async def begin(self) -> None:
         await self._telling.tell({"type": "Connected"})
-        if warning is not None:
-            code, description = warning
+        if self._warning is not None:
+            code, description = self._warning
             told = {"type": "Warning", "code": code, "description": description}
             await self._telling.tell(told)
 
     async def take(self, pcm: bytes) -> None:
-        """More audio came: tell what there is to tell of it."""
-        for heard in await self.turns.take(pcm):
+        for heard in await self._turns.take(pcm):
             await self._tell(heard, trigger=self._trigger(heard))
-        if self.turns.samples - self._told_at >= samples_of(UPDATE_SECONDS):
-            words = self.turns.words
+        if self._turns.samples - self._told_at >= samples_of(UPDATE_SECONDS):
+            words = self._turns.words
             await self._telling.tell(self._info(TurnHeard("grew", words)))
 
     async def obey(self, message: Mapping[str, Any]) -> bool:
-        """Do what a text message asks for; False when it asks for the end."""
         match message.get("type"):
             case "ForceEndTurn":
                 await self._finish("manual")
@@ -212,12 +162,11 @@ class _Session:
         return True
 
     async def fails(self, code: str, description: str) -> None:
-        """Tell of a fatal error, and hang up."""
         await self._telling.tell({"type": "Error", "code": code, "description": description})
         await self._connection.close(INTERNAL_ERROR, code)
 
     async def _finish(self, trigger: str) -> None:
-        for heard in await self.turns.finish():
+        for heard in await self._turns.finish():
             await self._tell(heard, trigger=trigger)
 
     async def _configure(self, message: Mapping[str, Any]) -> None:
@@ -236,13 +185,13 @@ class _Session:
         message = self._info(heard)
         if heard.kind == "ended":
             await self._telling.final({**message, "trigger": trigger})
-            self._index, self._begin = self._index + 1, self.turns.samples
+            self._index, self._begin = self._index + 1, self._turns.samples
         else:
             await self._telling.partial(message)
 
     def _info(self, heard: TurnHeard) -> Message:
         words = heard.words
-        self._told_at = self.turns.samples
+        self._told_at = self._turns.samples
         silence = max(0, self._told_at - words[-1].end_sample) if words else 0
         return {
             "type": "TurnInfo",
@@ -270,10 +219,6 @@ class _Session:
     def _stamped(self, message: Message) -> Message:
         number, self._sequence = self._sequence, self._sequence + 1
         return {"request_id": "emulated", "sequence_id": number, **message}
-
-
-def _query(request: Request) -> dict[str, str]:
-    return dict(parse_qsl(urlsplit(request.path).query))
 
 
 def _seconds(samples: int) -> float:

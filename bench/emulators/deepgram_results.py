@@ -54,6 +54,11 @@ class Listening:
         """How much audio came."""
         return self._ears.samples
 
+    @property
+    def speaking(self) -> bool:
+        """Whether there are words that are not final."""
+        return self._ears.speaking_since is not None
+
     async def take(self, pcm: bytes) -> list[Message]:
         """More audio came: what there is to tell of it."""
         return list(self._told(await self._ears.take(pcm)))

@@ -58,7 +58,7 @@ EMULATED = (
     _of(
         "deepgram",
         "transcriber",
-        "deepgram:DeepgramEmulator",
+        "deepgram_flux:FluxEmulator",
         "deepgram_url",
         "DEEPGRAM_API_KEY",
         "deepgram-nova-3",

@@ -194,6 +194,33 @@ def test_what_takes_its_time_to_go_wrong_is_noticed_in_time_and_the_words_go_on(
         ]
 
 
+@pytest.mark.parametrize("code", ["NET-0000", "DATA-0000"])
+def test_an_error_of_the_service_is_told(code: str):
+    async def main():
+        async with served(closes_with=(code, f"of {KEY}")) as (_, listener):
+            await microphone(listener, 1.0)
+            return failures(listener)
+
+    failed, *_ = clock.run(main(), virtual=True)
+    assert (failed.kind, KEY in failed.message) == ("BrokenStream", False)
+
+
+def test_an_empty_frame_ends_the_stream():
+    async def main():
+        async with nothing_left(), DeepgramEmulator(feed()).serving() as server:
+            address = f"{server.url}/v1/listen?endpointing=300"
+            async with connect(address, additional_headers={"Authorization": f"Token {KEY}"}) as ws:
+                for _ in range(50):
+                    await ws.send(FRAME)
+                await ws.send(b"")
+                return [json.loads(message) async for message in ws]
+
+    final, goodbye = clock.run(main(), virtual=True)
+    assert final["channel"]["alternatives"][0]["transcript"] == "when are"
+    assert final["from_finalize"] is False
+    assert (goodbye["type"], goodbye["duration"]) == ("Metadata", 1.0)
+
+
 def test_the_emulator_serves_the_plain_protocol():
     """Finalize, UtteranceEnd, SpeechStarted and the goodbye, which our adapter does not ask for."""
 
