@@ -216,7 +216,7 @@ def test_an_empty_frame_ends_the_stream():
                 return [json.loads(message) async for message in ws]
 
     final, goodbye = clock.run(main(), virtual=True)
-    assert final["channel"]["alternatives"][0]["transcript"] == "when are"
+    assert final["channel"]["alternatives"][0]["transcript"] == "when are you"
     assert final["from_finalize"] is False
     assert (goodbye["type"], goodbye["duration"]) == ("Metadata", 1.0)
 
