@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, cast
@@ -73,13 +73,29 @@ def words(content: object) -> str:
     )
 
 
+Mind = Callable[[Sequence[Mapping[str, Any]]], Reply]
+
+
+def _history(body: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The messages of a request, in either of the forms that vendors have for them."""
+    messages: list[dict[str, Any]] = body.get("messages") or body.get("contents") or []
+    spoken = ((one.get("role"), words(one.get("content", one.get("parts")))) for one in messages)
+    return [
+        {"role": "user" if role == "user" else "assistant", "content": text}
+        for role, text in spoken
+        if text and role in ("user", "assistant", "model")
+    ]
+
+
 class LanguageModel(ABC):
     """A server that answers with the first of `replies` that fits the user's newest words.
 
     A reply with a tool has it called first, if the request offers it; replies right after it that
     fit as well and say nothing are further tools, called with it. `aside` is said before any tool.
 
-    `first` and `every` draw the seconds before the first token and before each further one.
+    A `mind` answers in their place: it is given the messages (`role` user or assistant, `content`)
+    and gives the reply. `first` and `every` draw the seconds before the first token and before each
+    further one.
     `refuses_with` is an HTTP status that every request meets; `error_event` the vendor's name of an
     error that breaks off every streamed answer after `error_after` tokens, `lingers` the seconds
     for which a streamed answer is left open after its end. `requests` keeps the bodies that were
@@ -97,6 +113,7 @@ class LanguageModel(ABC):
         key: str | None = None,
         first: Callable[[], float] = lambda: 0.3,
         every: Callable[[], float] = lambda: 0.02,
+        mind: Mind | None = None,
         aside: str = "",
         refuses_with: int = 0,
         error_event: str = "",
@@ -110,7 +127,7 @@ class LanguageModel(ABC):
         self.gone: list[float] = []
         self.url = ""
         self._first, self._every = first, every
-        self._aside, self._lingers = aside, lingers
+        self._mind, self._aside, self._lingers = mind, aside, lingers
         self._refuses_with = refuses_with
         self._error_event, self._error_after = error_event, error_after
         self._trouble = Trouble(faults, "llm", turn)
@@ -157,6 +174,8 @@ class LanguageModel(ABC):
     ) -> Written:
         """The answer to words, given the names of the tools there are and, once tools were called,
         what they gave."""
+        if self._mind is not None:
+            return Written(self._mind(_history(self.requests[-1])).say)
         fitting = (place for place, reply in enumerate(self.replies) if reply.fits(asked))
         if (place := next(fitting, None)) is None:
             return Written(AT_A_LOSS)
