@@ -37,6 +37,11 @@ logging.getLogger("websockets.client").addFilter(
     lambda record: "authorization" not in str(record.args).lower()
 )
 
+# What it calls an error is told as one of ours, without all that a service may quote in it.
+logging.getLogger("assemblyai.streaming.v3.async_client").addFilter(
+    lambda record: not str(record.msg).startswith(("Streaming error", "Connection "))
+)
+
 WANTED = (
     RealTimeEvents.Begin,
     RealTimeEvents.SpeechStarted,

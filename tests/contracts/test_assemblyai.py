@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -367,6 +368,31 @@ def test_the_sdk_ends_a_turn_by_hand_and_changes_what_ends_one():
     ends = [(one.transcript, one.turn_is_formatted) for one in told if one.end_of_turn]
     assert ends[:2] == [("i would like", False), ("a table", False)]
     assert controls == ["ForceEndpoint", "UpdateConfiguration", "KeepAlive", "Terminate"]
+
+
+def test_what_the_service_quotes_is_not_logged(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    async def main():
+        async with served(closes_with=3005) as (_, listener):
+            await microphone(listener, 0.9)
+            return failures(listener)[0].message
+
+    monkeypatch.setitem(ERRORS, 3005, f"Server error for {KEY}")
+    with caplog.at_level(logging.DEBUG):
+        message = clock.run(main(), virtual=True)
+    assert message.startswith("code 3005: Server error for ***")
+    assert not [one for one in caplog.records if one.levelno >= logging.INFO and KEY in one.message]
+
+
+def test_a_peer_that_is_dead_is_waited_for_half_a_second_at_most():
+    """`served` measures how long the hang-up takes."""
+
+    async def main():
+        async with served(faults=(Fault("stt", "stall", for_seconds=100.0),)) as (_, listener):
+            await microphone(listener, 1.2)
+
+    clock.run(main(), virtual=True)
 
 
 def test_hanging_up_says_goodbye():
