@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from bench import clock
+from bench.audio import SAMPLE_RATE
 from bench.engine.conversation import StreamingConversation
 from bench.engine.transcript import Sender
-from bench.events import Word
+from bench.events import CutOff, PlaybackFinished, Word
 from bench.simulation import tone
 from bench.simulation.context import Reply
 from bench.simulation.truth import TruthFeed
@@ -15,16 +16,18 @@ from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
 from bench.trace import Trace
 from tests.contracts.case import Case
 from tests.contracts.ends import nothing_left
-from tests.contracts.served import FRAME_SECONDS
 from tests.engine.scene import Listener, is_loud
 
 HOURS = "We are open from nine to five, and on Sundays from ten until noon, except in August."
 BOOKED = "Of course."
 REPLIES = (Reply("open", HOURS), Reply("book", BOOKED), Reply("*", "Pardon?"))
-LINES = ((0.2, "When are you open?"), (3.5, "Please book a table."))
-"""What the caller says, and when; the second cuts in on the answer to the first."""
+LINES = ("When are you open?", "Please book a table.")
+"""What the caller says; the second cuts in on the answer to the first."""
+FRAME_SAMPLES = 320
 PACE = 240  # words a minute: the caller is in a hurry
-SECONDS = 7.5
+BEGINS_SECONDS = 0.2
+LISTENS_SECONDS = 1.0  # to the answer, before the caller cuts in
+LONGEST_SECONDS = 15.0
 HEARS_SECONDS = 0.15  # after a word, where a part hears
 SETTINGS = {"end_of_turn_seconds": 0.3, "idle_seconds": None, "vad": is_loud}
 
@@ -42,7 +45,6 @@ class Call(NamedTuple):
 async def called(case: Case) -> Call:
     """A question, an answer that is cut in on, and what comes of that."""
     feed = TruthFeed()
-    sound = spoken_into(feed)
     needs = {"transcriber": (feed,), "llm": (REPLIES,), "voice": ()}[case.role]
     async with (
         nothing_left(virtual=case.virtual, warm=case.virtual),
@@ -55,7 +57,7 @@ async def called(case: Case) -> Call:
             output_device=speaker, conversation_id=case.name, **parts, **SETTINGS
         )
         await call.start()
-        await _microphone(call, sound, feed, user)
+        await Caller(call, speaker, feed).talk()
         await call.terminate()
         history = [
             (str(message.sender), message.text, message.interrupted)
@@ -78,38 +80,56 @@ def _parts(case: Case, adapter: Any) -> dict[str, Any]:
     return parts | {names[case.role]: adapter}
 
 
-def spoken_into(feed: TruthFeed) -> bytes:
-    """The caller's sound, and the truth of it."""
-    sound = bytearray(round(SECONDS * 16_000) * 2)
-    for number, (at, line) in enumerate(LINES):
-        pcm, words = tone.speak(line, words_per_minute=PACE)
-        start = round(at * 16_000)
-        sound[2 * start : 2 * start + len(pcm)] = pcm
-        placed = [Word(word, start + begin, start + end) for word, begin, end in words]
-        feed.say(f"line {number}", placed)
-    return bytes(sound)
+class Caller:
+    """Says the lines, each when its moment has come, and is silent in between."""
 
+    def __init__(self, call: StreamingConversation, speaker: Listener, feed: TruthFeed) -> None:
+        self.call, self.speaker, self.feed = call, speaker, feed
+        self.sample = 0  # of the microphone
+        self._sound = b""  # of the line that is being said
+        self._said = 0  # lines
 
-async def _microphone(
-    call: StreamingConversation, sound: bytes, feed: TruthFeed, user: Any
-) -> None:
-    """The sound as it would come; a part that hears nothing is told the words in time."""
-    words = [
-        (word.end_sample / 16_000 + HEARS_SECONDS, said.words, number)
-        for said in feed.said
-        for number, word in enumerate(said.words, 1)
-    ]
-    frame, began = round(FRAME_SECONDS * 16_000) * 2, clock.now()
-    for number, start in enumerate(range(0, len(sound), frame), 1):
-        await clock.sleep_until(began + number * FRAME_SECONDS)
-        call.receive_audio(sound[start : start + frame])
-        while isinstance(user, ScriptedTranscriber) and words:
-            at, said, count = words[0]
-            if at > number * FRAME_SECONDS:
-                break
-            del words[0]
-            text = " ".join(word.text for word in said[:count])
-            user.hear(text, final=count == len(said), ends_turn=None)
+    async def talk(self) -> None:
+        """Until the second answer has been heard, frame by frame as it is spoken."""
+        began = clock.now()
+        while not self._is_over() and clock.now() < began + LONGEST_SECONDS:
+            if self._said < len(LINES) and self._moment():
+                self._begin()
+            self.sample += FRAME_SAMPLES
+            await clock.sleep_until(began + self.sample / SAMPLE_RATE)
+            frame, self._sound = self._sound[: 2 * FRAME_SAMPLES], self._sound[2 * FRAME_SAMPLES :]
+            self.call.receive_audio(frame.ljust(2 * FRAME_SAMPLES, b"\0"))
+            self._tell()
+
+    def _moment(self) -> bool:
+        if not self._said:
+            return self.sample >= BEGINS_SECONDS * SAMPLE_RATE
+        heard = self.speaker.position if self.speaker.utterances else 0
+        return heard >= LISTENS_SECONDS * SAMPLE_RATE
+
+    def _begin(self) -> None:
+        line = LINES[self._said]
+        self._sound, words = tone.speak(line, words_per_minute=PACE)
+        placed = [Word(word, self.sample + begin, self.sample + end) for word, begin, end in words]
+        self.feed.say(f"line {self._said}", placed)
+        self._said += 1
+        self._told = 0
+
+    def _tell(self) -> None:
+        """A part that hears nothing is told the words in time."""
+        user = self.call.transcriber
+        if not isinstance(user, ScriptedTranscriber) or not self._said:
+            return
+        words = self.feed.said[-1].words
+        late = round(HEARS_SECONDS * SAMPLE_RATE)
+        known = sum(word.end_sample + late <= self.sample for word in words)
+        if known > self._told:
+            self._told = known
+            text = " ".join(word.text for word in words[:known])
+            user.hear(text, final=known == len(words), ends_turn=None)
+
+    def _is_over(self) -> bool:
+        return bool(self.call.trace.of(CutOff) and self.call.trace.of(PlaybackFinished))
 
 
 def _heard(call: StreamingConversation, said: list[bytes]) -> list[str]:

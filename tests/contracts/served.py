@@ -6,6 +6,8 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
+
 from bench import clock
 from bench.engine.agent import BaseAgent, TranscriptionAgentInput
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, ChunkResult, Speech
@@ -23,9 +25,11 @@ from tests.contracts.ends import nothing_left
 STAGES = {"transcriber": "stt", "llm": "llm", "voice": "tts"}
 FRAME = bytes(640)  # 20 ms
 FRAME_SECONDS = 0.02
-HASTE = 4.0  # times real time, on the wall clock: an emulator goes by the length of the audio
+HASTE = 8.0  # times real time, on the wall clock: an emulator goes by the length of the audio
 FIRST_RESULT_SECONDS, STALL_SECONDS = 8.0, 3.0  # as a conversation has them unless told otherwise
 CHUNK = 640  # bytes of speech
+QUICK = {"first": lambda: 0.05, "factor": lambda: 0.05}  # a voice that is not waited for
+NOTICE_SECONDS = 1.0  # on the wall clock; how long it takes is for `make bench` to say
 TEXT = "Yes, we are open from nine to five."
 QUESTION = "When are you open?"
 REPLIES = (Reply("open", "We are open from nine to five."), Reply("*", "Yes."))
@@ -35,6 +39,16 @@ FIRST = (Word("When", 8000, 11_200), Word("are", 12_800, 14_400), Word("you", 14
          Word("open?", 16_000, 24_000))  # fmt: skip
 SECOND = (Word("Thank", 51_200, 54_400), Word("you.", 54_400, 57_600))
 SPOKEN_SECONDS = 5.5  # until all of it is said and known
+
+
+async def noticed(case: Case, gone: list[float], at: float) -> None:
+    """The server saw the client go, which it did at an instant: at once in virtual time, and
+    once."""
+    while not gone and not case.virtual and clock.now() < at + NOTICE_SECONDS:
+        await clock.sleep(0.01)
+    await clock.sleep(NOTICE_SECONDS if case.virtual else 0.05)
+    assert len(gone) == 1
+    assert gone[0] - at == pytest.approx(0.0, abs=1e-6 if case.virtual else NOTICE_SECONDS)
 
 
 def said() -> TruthFeed:
@@ -163,7 +177,7 @@ async def speaking(
     """An emulator and a voice."""
     async with (
         nothing_left(virtual=case.virtual, warm=case.virtual),
-        case.make_emulator(**emulator).serving() as server,
+        case.make_emulator(**({} if case.virtual else QUICK) | emulator).serving() as server,
     ):
         voice = case.make_adapter(server.url, key=key, **(config or {}))
         try:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from bench import clock
+from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.case import Case
 from tests.contracts.served import REPLIES, asked, hung_up, microphone, said, said_aloud
@@ -18,7 +19,7 @@ SHORT = "Good evening."
 @asynccontextmanager
 async def session(case: Case, **emulator: Any) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
     """A server, and what holds one session with it from beginning to end."""
-    parts = {"transcriber": (feed := said(),), "llm": (REPLIES,), "voice": ()}[case.role]
+    parts = {"transcriber": (_always(),), "llm": (REPLIES,), "voice": ()}[case.role]
     async with case.make_emulator(*parts, **emulator).serving() as server:
 
         async def converse() -> None:
@@ -26,7 +27,6 @@ async def session(case: Case, **emulator: Any) -> AsyncGenerator[Callable[[], Aw
             adapter.trace = Trace()
             match case.role:
                 case "transcriber":
-                    feed.begins = lambda: adapter.intake.begins
                     await _listen(case, adapter)
                 case "llm":
                     adapter.start()
@@ -37,6 +37,13 @@ async def session(case: Case, **emulator: Any) -> AsyncGenerator[Callable[[], Aw
                     await adapter.terminate()
 
         yield converse
+
+
+def _always() -> TruthFeed:
+    """What every stream hears from its first sample on."""
+    feed = said()
+    feed.begins = lambda: 0
+    return feed
 
 
 async def _listen(case: Case, listener: Any) -> None:

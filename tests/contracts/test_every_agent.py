@@ -1,7 +1,5 @@
 """The conversation in, text out as it is written: asked of every language model."""
 
-import contextlib
-
 import pytest
 
 from bench import clock
@@ -12,20 +10,13 @@ from bench.events import AgentFinished, FirstToken, ToolCalled, ToolReturned
 from bench.simulation.context import Reply
 from tests.contracts.case import Case
 from tests.contracts.each import each
-from tests.contracts.served import ANSWER, QUESTION, answering, asked
+from tests.contracts.served import ANSWER, QUESTION, answering, asked, noticed
 from tests.contracts.trying import answered
 
 pytestmark = pytest.mark.contract
 
 FIRST_SECONDS, EVERY_SECONDS = 0.3, 0.02
-NOTICE_SECONDS = 1.0  # on the wall clock; how long it takes is for `make bench` to say
 TOOL = Reply("open", "We are open until {result}.", "closing_time", '{"day": "Sunday"}')
-
-
-def noticed(case: Case, gone: list[float], at: float) -> None:
-    """The server saw the client go: at once, in virtual time."""
-    assert len(gone) == 1
-    assert gone[0] - at == pytest.approx(0.0, abs=1e-6 if case.virtual else NOTICE_SECONDS)
 
 
 def in_order(text: str, *parts: str) -> bool:
@@ -166,24 +157,21 @@ def test_two_things_said_in_a_row_are_both_told(case: Case):
 @each("llm")
 @pytest.mark.parametrize("seconds", [0.1, FIRST_SECONDS - 0.01])
 def test_an_interrupt_before_the_first_byte_reaches_the_server(case: Case, seconds: float):
-    noticed(case, *case.run(interrupted(case, seconds)))
+    case.run(interrupted(case, seconds))
 
 
 @each("llm")
 def test_an_interrupt_in_mid_stream_reaches_the_server(case: Case):
-    noticed(case, *case.run(interrupted(case, FIRST_SECONDS + 0.25)))
+    case.run(interrupted(case, FIRST_SECONDS + 0.25))
 
 
-async def interrupted(case: Case, seconds: float) -> tuple[list[float], float]:
-    """When the server saw the client go, and when it went."""
+async def interrupted(case: Case, seconds: float) -> None:
     async with answering(case, first=lambda: FIRST_SECONDS, every=lambda: 0.1) as (server, agent):
         item = TranscriptionAgentInput(Transcription(QUESTION))
         agent.input_queue.put_nowait(item)
         await clock.sleep(seconds)
         item.interrupt()
-        at = clock.now()
-        await clock.sleep(NOTICE_SECONDS)
-        return server.gone, at
+        await noticed(case, server.gone, clock.now())
 
 
 @each("llm")
@@ -196,10 +184,9 @@ def test_a_consumer_that_waits_elsewhere_is_no_obstacle(case: Case):
             await clock.sleep(0.25)  # more has come, unread
             at = clock.now()
             await responses.aclose()
-            await clock.sleep(NOTICE_SECONDS)
-            return server.gone, at
+            await noticed(case, server.gone, at)
 
-    noticed(case, *case.run(main()))
+    case.run(main())
 
 
 @each("llm")
@@ -209,13 +196,10 @@ def test_a_task_that_is_cancelled_before_the_head_of_the_answer(case: Case):
             task = spawn(answered(agent), name="asks")
             await clock.sleep(0.1)
             task.cancel()
-            at = clock.now()
-            with contextlib.suppress(BaseException):
-                await task
-            await clock.sleep(NOTICE_SECONDS)
-            return server.gone, at
+            await noticed(case, server.gone, clock.now())
+            assert task.cancelled()
 
-    noticed(case, *case.run(main()))
+    case.run(main())
 
 
 @each("llm")

@@ -22,7 +22,7 @@ def test_a_conversation_with_an_interrupt_is_true_to_the_word(case: Case):
     assert len(call.trace.of(InterruptDecided)) == 1
     history_is_true(case, call)
     assert [plain(fact.text) for fact in call.trace.of(TurnCommitted)] == [
-        plain(line) for _, line in LINES
+        plain(line) for line in LINES
     ]
     if case.role == "llm":
         *_, last = map(str, call.requests)
@@ -41,7 +41,7 @@ def history_is_true(case: Case, call: Call) -> None:
         ("human", False), ("bot", True), ("human", False), ("bot", False)
     ]  # fmt: skip
     asked, answer, cut_in, last = (text for _, text, _ in call.history)
-    assert [plain(asked), plain(cut_in)] == [plain(line) for _, line in LINES]
+    assert [plain(asked), plain(cut_in)] == [plain(line) for line in LINES]
     assert last == call.heard[1] == BOOKED
     (cut,) = call.trace.of(CutOff)
     assert cut.heard == cut.context == answer

@@ -3,6 +3,7 @@
 Asked of every adapter, whatever its role.
 """
 
+import asyncio
 import logging
 import re
 import traceback
@@ -27,7 +28,8 @@ WRONG_KEY = "wrong-and-secret-8hT3"
 DEADLINE_SECONDS = {"stt": 8.0, "llm": 3.0, "tts": 3.0}  # of quiet in the middle of a result
 BEFORE_SECONDS = 3.0  # at most, until that middle is reached
 SESSIONS, FEWER_SESSIONS = 100, 25  # those on the wall clock, and those that break, are fewer
-WARM_UP = 3  # sessions, until a native library has made its threads
+AT_ONCE = 5  # of those on the wall clock
+WARM_UP = 5  # sessions side by side, until a native library has made its threads
 
 
 def failed(case: Case, kind: str, **options: Any) -> Tried:
@@ -111,14 +113,14 @@ def test_nothing_is_left_after_many_that_broke(case: Case):
 
 
 async def many(case: Case, number: int, **emulator: Any) -> None:
-    """Sessions one after the other, and then no more task, descriptor or thread than before."""
+    """Sessions, and then no more task, descriptor or thread than before."""
+    at_once = 1 if case.virtual else AT_ONCE
     async with session(case, **emulator) as converse:
-        for _ in range(WARM_UP):
-            await converse()
+        await asyncio.gather(*(converse() for _ in range(WARM_UP)))
         await clock.sleep(1.0 if case.virtual else 0.1)
         before = Held.now()
-        for _ in range(number):
-            await converse()
+        for _ in range(number // at_once):
+            await asyncio.gather(*(converse() for _ in range(at_once)))
         await settled(before, virtual=case.virtual)
 
 

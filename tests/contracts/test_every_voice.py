@@ -14,6 +14,7 @@ from tests.contracts.served import (
     CHUNK,
     TEXT,
     fault,
+    noticed,
     said_aloud,
     speaking,
     speech_of,
@@ -24,7 +25,6 @@ pytestmark = pytest.mark.contract
 
 RATE = 16_000
 MILLISECOND = 16  # samples: the coarsest that a vendor tells of words
-NOTICE_SECONDS = 1.0  # on the wall clock; how long it takes is for `make bench` to say
 
 
 def said(
@@ -44,12 +44,6 @@ def said(
 
 def joined(chunks: list[ChunkResult]) -> bytes:
     return b"".join(chunk.chunk for chunk in chunks)
-
-
-def noticed(case: Case, gone: list[float], at: float) -> None:
-    """The server saw the client go: at once, in virtual time."""
-    assert len(gone) == 1
-    assert gone[0] - at == pytest.approx(0.0, abs=1e-6 if case.virtual else NOTICE_SECONDS)
 
 
 @each("voice")
@@ -154,24 +148,22 @@ def test_several_are_said_at_once(case: Case):
 
 @each("voice")
 def test_an_interrupt_before_the_first_byte_reaches_the_server(case: Case):
-    noticed(case, *case.run(interrupted(case, 0.2)))
+    case.run(interrupted(case, 0.2))
 
 
 @each("voice")
 def test_an_interrupt_in_mid_stream_reaches_the_server(case: Case):
-    noticed(case, *case.run(interrupted(case, 0.7)))
+    case.run(interrupted(case, 0.7))
 
 
-async def interrupted(case: Case, seconds: float) -> tuple[list[float], float]:
-    """When the server saw the client go, and when it went."""
+async def interrupted(case: Case, seconds: float) -> None:
     async with speaking(case, first=lambda: 0.4, factor=lambda: 0.5) as (server, voice):
         speech = speech_of(voice)
         await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
         await clock.sleep(seconds)
         at = clock.now()
         await speech.close()
-        await clock.sleep(NOTICE_SECONDS)
-        return server.gone, at
+        await noticed(case, server.gone, at)
 
 
 @each("voice")
@@ -183,10 +175,9 @@ def test_a_consumer_that_waits_elsewhere_is_no_obstacle(case: Case):
             await clock.sleep(0.3)  # more has come, unread
             at = clock.now()
             await result.chunk_generator.aclose()
-            await clock.sleep(NOTICE_SECONDS)
-            return server.gone, at
+            await noticed(case, server.gone, at)
 
-    noticed(case, *case.run(main()))
+    case.run(main())
 
 
 @each("voice")
