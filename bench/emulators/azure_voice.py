@@ -35,11 +35,14 @@ _UNREADABLE = 1007
 class AzureVoiceEmulator:
     """A synthesizer at every address that Azure's SDK may open, with SSML or a stream of text.
 
+    Refusals are met by a request on an open connection, which is closed; with `at_the_door` by who
+    wants to open one, be it long before there is something to say.
+
     `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
     further one, as a share of its length; words are told before the audio they begin in, unless
     `boundaries` is False. `requests` keeps what was asked ("text", "voice", "rate"), `connections`
-    the paths that were opened, `gone` the instants at which a client hung up in the middle of an
-    answer.
+    the paths that were opened, `open` those that still are, `gone` the instants at which a client
+    hung up in the middle of an answer.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class AzureVoiceEmulator:
         factor: Callable[[], float] = lambda: 0.2,
         piece_seconds: float = 0.25,
         boundaries: bool = True,
+        at_the_door: bool = False,
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
         voice: Voice = tones,
@@ -57,10 +61,12 @@ class AzureVoiceEmulator:
         self.key = key
         self.requests: list[dict[str, Any]] = []
         self.connections: list[str] = []
+        self.open: list[ServerConnection] = []
         self.gone: list[float] = []
         self.url = ""
         self.first, self.factor, self.voice = first, factor, voice
         self.piece_seconds, self.boundaries = piece_seconds, boundaries
+        self.at_the_door = at_the_door
         self.trouble = Trouble(faults, "tts", turn)
         self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
 
@@ -75,14 +81,18 @@ class AzureVoiceEmulator:
         return path.startswith(_PATHS)
 
     def refuses(self) -> Fault | None:
-        """What the first client is turned away with; an open connection is refused a request."""
-        return None if self.trouble.requests else self.trouble.suffers(REFUSALS)
+        """What a client that knocks is turned away with."""
+        return self.trouble.suffers(REFUSALS) if self.at_the_door else None
 
     async def talk(self, connection: ServerConnection) -> bool:
         """Speak to one client until it goes; True when it did so in the middle of an answer."""
         assert connection.request is not None
         self.connections.append(urlsplit(connection.request.path).path)
-        return await _Session(self, connection).run()
+        self.open.append(connection)
+        try:
+            return await _Session(self, connection).run()
+        finally:
+            self.open.remove(connection)
 
     def spoken(self, seconds: float) -> float:
         """Note so much more audio of the turn; how much of it there was before."""

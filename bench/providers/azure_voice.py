@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 from azure.cognitiveservices.speech import (
-    CancellationErrorCode,
-    Connection,
-    EventSignal,
     PropertyId,
-    ResultFuture,
     SpeechConfig,
     SpeechSynthesisOutputFormat,
-    SpeechSynthesizer,
 )
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH
+from bench.audio import seconds_in
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, SynthesisResult
-from bench.errors import BrokenStream, ConfigError, ConnectFailed, ProviderError, Stalled
-from bench.providers.azure_bridge import (
-    PROVIDER,
-    TICKS_PER_SECOND,
-    Events,
-    NativeThread,
-    Subscription,
-    ended,
-    failure,
-    native,
-)
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
+from bench.providers.azure_bridge import PROVIDER, Events, Subscription, ended, failure, native
+from bench.providers.azure_mouth import Mouth, Told
 from bench.providers.connections import CONNECT_SECONDS, FIRST_RESULT_SECONDS
 from bench.providers.pieces import pieces
 from bench.providers.spoken_words import SpokenWords
@@ -46,20 +31,6 @@ FORMATS = {
     48_000: SpeechSynthesisOutputFormat.Raw48Khz16BitMonoPcm,
 }
 EVENTS = 4096  # that may wait to be read: many minutes of one sentence
-
-Kind = Literal["connected", "audio", "word", "done", "failed"]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the SDK told: audio, a word and its place in seconds, or how it ended."""
-
-    kind: Kind
-    audio: bytes = b""
-    text: str = ""
-    begin: float = 0.0
-    end: float = 0.0
-    code: CancellationErrorCode = CancellationErrorCode.NoError
 
 
 class AzureSynthesizer(BaseSynthesizer):
@@ -83,18 +54,28 @@ class AzureSynthesizer(BaseSynthesizer):
         self._speaking = asyncio.Lock()
         self._leaving: list[asyncio.Future[None]] = []
 
+    async def warm_up(self) -> None:
+        """Open the connection; whether that worked is for the first text to tell."""
+        if self._mouth is None:
+            self._mouth = Mouth(self._rate, self._service)
+            self._mouth.open()
+            await self._mouth.ready()
+
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; words are known as they are told, ahead of their audio."""
-        rate = self.sampling_rate if self.sampling_rate in FORMATS else USUAL_RATE
         spoken = SpokenWords(message.text, self.sampling_rate)
-        audio = self._audio(spoken, rate)
-        chunks = pieces(audio, rate, self.sampling_rate, chunk_size)
+        audio = self._audio(spoken, self._rate)
+        chunks = pieces(audio, self._rate, self.sampling_rate, chunk_size)
         return SynthesisResult(chunks, spoken.up_to)
 
     async def terminate(self) -> None:
         """Hang up."""
         self._leave(again=False)
         await ended(self._leaving)
+
+    @property
+    def _rate(self) -> int:
+        return self.sampling_rate if self.sampling_rate in FORMATS else USUAL_RATE
 
     async def _audio(self, spoken: SpokenWords, rate: int) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes; while it waits to be fetched, the next text may be made."""
@@ -103,11 +84,12 @@ class AzureSynthesizer(BaseSynthesizer):
         again = False
         try:
             mouth = self._mouth = self._opened(rate)
+            await mouth.ready()
             events = Events[Told](EVENTS, turn.follow)
             await mouth.thread.call(lambda: mouth.say(spoken.text, events))
             while (told := await self._next(events, mouth, spoken)).kind != "done":
                 if told.kind == "audio":
-                    spoken.seconds += len(told.audio) / (SAMPLE_WIDTH * rate)
+                    spoken.hear(seconds_in(told.audio, rate))
                     yield told.audio
         except (GeneratorExit, asyncio.CancelledError):
             again = True
@@ -169,7 +151,7 @@ class AzureSynthesizer(BaseSynthesizer):
         self._leaving.append(mouth.thread.end(mouth.close))
         if again:
             self._mouth = Mouth(mouth.rate, self._service)
-            self._mouth.thread.post(self._mouth.warm_up)
+            self._mouth.open()
 
 
 class _Turn:
@@ -189,101 +171,3 @@ class _Turn:
         if lock is not None:
             lock.release()
         return lock is not None
-
-
-class Mouth:
-    """The native objects of one connection, which its `thread` makes, uses and lets go of.
-
-    `connected` says whether the service has answered; it may hang up when nothing is to be said.
-    """
-
-    def __init__(self, rate: int, service: Callable[[int], SpeechConfig]) -> None:
-        self.rate = rate
-        self.thread = NativeThread("Azure voice")
-        self.connected = False
-        self._service = service
-        self._synthesizer: SpeechSynthesizer | None = None
-        self._connection: Connection | None = None
-        self._asked: ResultFuture | None = None
-        self._events: Events[Told] | None = None
-
-    def warm_up(self) -> None:
-        """Open the connection; who speaks will be told what is wrong, if anything."""
-        with contextlib.suppress(ConfigError, RuntimeError):
-            self._open()
-            if self._connection is not None:
-                self._connection.open(False)
-
-    def say(self, text: str, events: Events[Told]) -> None:
-        """Ask for a text; what comes of it goes to `events`."""
-        synthesizer = self._open()
-        self._end_asking()
-        self._events = events
-        self._asked = synthesizer.start_speaking_text_async(text)
-
-    def close(self) -> None:
-        """Stop what is being made, and hang up."""
-        synthesizer, connection = self._synthesizer, self._connection
-        if synthesizer is not None and connection is not None:
-            # A callback into an interpreter that ends would end the process with it.
-            for signal in (*_signals(synthesizer), connection.connected, connection.disconnected):
-                signal.disconnect_all()
-            synthesizer.stop_speaking_async().get()
-        self._end_asking()
-        self._synthesizer = self._connection = self._events = None
-
-    def _open(self) -> SpeechSynthesizer:
-        if self._synthesizer is not None:
-            return self._synthesizer
-        synthesizer = SpeechSynthesizer(self._service(self.rate), None)
-        connection = Connection.from_speech_synthesizer(synthesizer)
-        audio, word, completed, cancelled = _signals(synthesizer)
-        connection.connected.connect(lambda _: self._is_connected(True))
-        connection.disconnected.connect(lambda _: self._is_connected(False))
-        audio.connect(self._telling(_audio))
-        word.connect(self._telling(_word))
-        completed.connect(self._telling(lambda _: Told("done")))
-        cancelled.connect(self._telling(_cancelled))
-        self._synthesizer, self._connection = synthesizer, connection
-        return synthesizer
-
-    def _end_asking(self) -> None:
-        """An answer that is not taken is never let go of."""
-        asked, self._asked = self._asked, None
-        if asked is not None:
-            asked.get()
-
-    def _is_connected(self, connected: bool) -> None:
-        self.connected = connected
-        if connected and self._events is not None:
-            self._events.reading(lambda _: Told("connected"))(None)
-
-    def _telling(self, read: Callable[[Any], Told]) -> Callable[[Any], None]:
-        def callback(event: Any) -> None:
-            if self._events is not None:
-                self._events.reading(read)(event)
-
-        return callback
-
-
-def _signals(synthesizer: SpeechSynthesizer) -> tuple[EventSignal, ...]:
-    return (
-        synthesizer.synthesizing,
-        synthesizer.synthesis_word_boundary,
-        synthesizer.synthesis_completed,
-        synthesizer.synthesis_canceled,
-    )
-
-
-def _audio(event: Any) -> Told:
-    return Told("audio", audio=event.result.audio_data)
-
-
-def _word(event: Any) -> Told:
-    begin = event.audio_offset / TICKS_PER_SECOND
-    return Told("word", text=event.text, begin=begin, end=begin + event.duration.total_seconds())
-
-
-def _cancelled(event: Any) -> Told:
-    details = event.result.cancellation_details
-    return Told("failed", text=details.error_details, code=details.error_code)

@@ -5,28 +5,34 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from bench.engine.synthesizer import proportion_up_to, words_up_to
+from bench.audio import SAMPLE_WIDTH
+from bench.engine.synthesizer import words_up_to
 from bench.events import Word
+from bench.providers.estimated_words import GrowingSpeech
 
 COVERED = 0.8  # of a text's letters and digits that its words must account for, if any came
+LOOKED_AHEAD = 3  # words of the text among which the next one is sought
 
 
 class SpokenWords:
     """Gathers the words of one text as they are told; `rate` is that of the audio in Hz.
 
     They are matched to the text in its order, since what is told of a word is its sound: without
-    the signs around it, and in parts where it has several. `seconds` is the audio so far.
+    the signs around it, in parts where it has several, and spelt otherwise ("twenty five" for 25).
+    `seconds` is the audio so far.
     """
 
     def __init__(self, text: str, rate: int) -> None:
         self.text, self.rate = text, rate
         self.words: list[Word] = []
         self.seconds = 0.0
+        self._sought = text.lower() if len(text.lower()) == len(text) else text
         self._tokens = [(one.start(), one.end()) for one in re.finditer(r"\S+", text)]
-        self._place = 0  # in the text, after what was told
+        self._place = 0  # in the text, after what was found
         self._letters = 0  # of what was told
-        self._by_words = words_up_to(self.words, rate)
-        self._by_proportion = proportion_up_to(text, lambda: self.seconds)
+        self._loose = list[tuple[int, int]]()  # samples of what is not in the text as it was told
+        self._guess = GrowingSpeech(text, rate)
+        self._by_words, self._by_guess = words_up_to(self.words, rate), self._guess.heard()
 
     @property
     def complete(self) -> bool:
@@ -36,40 +42,52 @@ class SpokenWords:
         return not wanted or (enough and self.seconds > 0.0)
 
     def up_to(self, seconds: float) -> str:
-        """The words whose audio ended by then; by proportion while none have been told."""
-        return self._by_words(seconds) if self._letters else self._by_proportion(seconds)
+        """The words whose audio ended by then; an estimate while none have been told."""
+        return self._by_words(seconds) if self._letters else self._by_guess(seconds)
+
+    def hear(self, seconds: float) -> None:
+        """So much more audio came."""
+        self.seconds += seconds
+        self._guess.received = round(self.seconds * self.rate) * SAMPLE_WIDTH
 
     def add(self, told: str, begin: int, end: int) -> None:
         """The next word, or part of one, and its samples."""
         self._letters += _letters(told)
-        at = self.text.lower().find(told.lower(), self._place)
-        index = len(self.words) if at < 0 else self._token_at(at)
-        if index >= len(self._tokens):  # a word that the text does not have
+        ahead = self._tokens[len(self.words) : len(self.words) + LOOKED_AHEAD]
+        until = ahead[-1][1] if ahead else len(self.text)
+        at = self._sought.find(told.lower(), self._place, until)
+        if at < 0:
+            self._loose.append((begin, end))
             return
+        self._place = at + len(told)
+        index = bisect_right(self._tokens, at, key=lambda token: token[0]) - 1
         if index < len(self.words):  # a further part of the newest
             last = self.words[-1]
             self.words[-1] = Word(last.text, last.start_sample, max(last.end_sample, end))
         else:
             self._pass_over(index, begin)
             self.words.append(Word(self._token(index), begin, end))
-        self._place = max(self._place, self._tokens[index][0] if at < 0 else at + len(told))
 
     def finish(self) -> None:
         """No word follows: what was not told of ends with the audio."""
+        self._guess.is_whole = True
         if self._letters and self.complete:
             self._pass_over(len(self._tokens), round(self.seconds * self.rate))
 
-    def _token_at(self, place: int) -> int:
-        return bisect_right(self._tokens, place, key=lambda token: token[0]) - 1
+    def _pass_over(self, index: int, at: int) -> None:
+        """The words before this one were not found: they take the time of what was told instead,
+        or none at all, such as a lone dash."""
+        told, first = self._loose, len(self.words)
+        many = max(1, index - first)
+        for number in range(index - first):
+            own = told[number * len(told) // many : (number + 1) * len(told) // many]
+            begin, end = (own[0][0], own[-1][1]) if own else (at, at)
+            self.words.append(Word(self._token(first + number), begin, end))
+        self._loose = []
 
     def _token(self, index: int) -> str:
         begin, end = self._tokens[index]
         return self.text[begin:end]
-
-    def _pass_over(self, index: int, at: int) -> None:
-        """What comes before a word and was not told of, such as a lone dash, takes no time."""
-        for skipped in range(len(self.words), index):
-            self.words.append(Word(self._token(skipped), at, at))
 
 
 def _letters(text: str) -> int:

@@ -1,0 +1,153 @@
+"""Texts in, what the SDK tells of them out: the native objects below Azure's voices."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from azure.cognitiveservices.speech import (
+    CancellationErrorCode,
+    Connection,
+    EventSignal,
+    ResultFuture,
+    SpeechConfig,
+    SpeechSynthesizer,
+)
+
+from bench import clock
+from bench.errors import ConfigError
+from bench.providers.azure_bridge import TICKS_PER_SECOND, Events, NativeThread
+
+OPENING_SECONDS = 0.5  # that speech waits for a connection to be opened
+
+Kind = Literal["connected", "audio", "word", "done", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the SDK told: audio, a word and its place in seconds, or how it ended."""
+
+    kind: Kind
+    audio: bytes = b""
+    text: str = ""
+    begin: float = 0.0
+    end: float = 0.0
+    code: CancellationErrorCode = CancellationErrorCode.NoError
+
+
+class Mouth:
+    """The native objects of one connection, which its `thread` makes, uses and lets go of.
+
+    `connected` says whether the service has answered; it may hang up when nothing is to be said.
+    """
+
+    def __init__(self, rate: int, service: Callable[[int], SpeechConfig]) -> None:
+        self.rate = rate
+        self.thread = NativeThread("Azure voice")
+        self.connected = False
+        self._service = service
+        self._loop, self._opening_until = asyncio.get_running_loop(), 0.0
+        self._answered = asyncio.Event()
+        self._synthesizer: SpeechSynthesizer | None = None
+        self._connection: Connection | None = None
+        self._asked: ResultFuture | None = None
+        self._events: Events[Told] | None = None
+
+    def open(self) -> None:
+        """Begin to connect; who speaks will be told what is wrong, if anything."""
+        self._opening_until = clock.now() + OPENING_SECONDS
+        self.thread.post(self._connect)
+
+    async def ready(self) -> None:
+        """Wait for a connection that is being opened: to speak before it is opens another."""
+        left = self._opening_until - clock.now()
+        if left > 0.0 and not self.connected:
+            with contextlib.suppress(TimeoutError):  # it was refused, of which the SDK tells nobody
+                async with clock.deadline(left):
+                    await self._answered.wait()
+
+    def say(self, text: str, events: Events[Told]) -> None:
+        """Ask for a text; what comes of it goes to `events`."""
+        synthesizer = self._made()
+        self._end_asking()
+        self._events = events
+        self._asked = synthesizer.start_speaking_text_async(text)
+
+    def close(self) -> None:
+        """Stop what is being made, and hang up."""
+        synthesizer, connection = self._synthesizer, self._connection
+        if synthesizer is not None and connection is not None:
+            # A callback into an interpreter that ends would end the process with it.
+            for signal in (*_signals(synthesizer), connection.connected, connection.disconnected):
+                signal.disconnect_all()
+            synthesizer.stop_speaking_async().get()
+        self._end_asking()
+        self._synthesizer = self._connection = self._events = None
+
+    def _connect(self) -> None:
+        with contextlib.suppress(ConfigError, RuntimeError):
+            self._made()
+            if self._connection is not None:
+                self._connection.open(False)
+
+    def _made(self) -> SpeechSynthesizer:
+        if self._synthesizer is not None:
+            return self._synthesizer
+        synthesizer = SpeechSynthesizer(self._service(self.rate), None)
+        connection = Connection.from_speech_synthesizer(synthesizer)
+        audio, word, completed, cancelled = _signals(synthesizer)
+        connection.connected.connect(lambda _: self._is_connected(True))
+        connection.disconnected.connect(lambda _: self._is_connected(False))
+        audio.connect(self._telling(_audio))
+        word.connect(self._telling(_word))
+        completed.connect(self._telling(lambda _: Told("done")))
+        cancelled.connect(self._telling(_cancelled))
+        self._synthesizer, self._connection = synthesizer, connection
+        return synthesizer
+
+    def _end_asking(self) -> None:
+        """An answer that is not taken is never let go of."""
+        asked, self._asked = self._asked, None
+        if asked is not None:
+            asked.get()
+
+    def _is_connected(self, connected: bool) -> None:
+        self.connected = connected
+        if connected:
+            with contextlib.suppress(RuntimeError):  # the loop is closed
+                self._loop.call_soon_threadsafe(self._answered.set)
+            if self._events is not None:
+                self._events.reading(lambda _: Told("connected"))(None)
+
+    def _telling(self, read: Callable[[Any], Told]) -> Callable[[Any], None]:
+        def callback(event: Any) -> None:
+            if self._events is not None:
+                self._events.reading(read)(event)
+
+        return callback
+
+
+def _signals(synthesizer: SpeechSynthesizer) -> tuple[EventSignal, ...]:
+    return (
+        synthesizer.synthesizing,
+        synthesizer.synthesis_word_boundary,
+        synthesizer.synthesis_completed,
+        synthesizer.synthesis_canceled,
+    )
+
+
+def _audio(event: Any) -> Told:
+    return Told("audio", audio=event.result.audio_data)
+
+
+def _word(event: Any) -> Told:
+    begin = event.audio_offset / TICKS_PER_SECOND
+    return Told("word", text=event.text, begin=begin, end=begin + event.duration.total_seconds())
+
+
+def _cancelled(event: Any) -> Told:
+    details = event.result.cancellation_details
+    return Told("failed", text=details.error_details, code=details.error_code)
