@@ -33,6 +33,7 @@ from bench.providers.connections import (
 from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
 
+PROVIDER = "elevenlabs"
 URL = "https://api.elevenlabs.io"
 MODEL = "eleven_flash_v2_5"
 VOICE = "21m00Tcm4TlvDq8ikWAM"  # "Rachel", one of the vendor's own
@@ -56,7 +57,7 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
     letters) and `elevenlabs_url`: the address of a server that speaks the same protocol.
     """
 
-    provider = "elevenlabs"
+    provider = PROVIDER
 
     def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(synthesizer_config)
@@ -106,7 +107,7 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
             async with contextlib.aclosing(self._request(spoken.text, rate)) as items:
                 async for item in items:
                     begun = True
-                    pcm = self._read(item, spoken)
+                    pcm = _read(item, spoken)
                     spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
                     yield pcm
         except (ApiError, httpx.HTTPError) as error:
@@ -140,22 +141,6 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
             )
         return self._client
 
-    def _read(
-        self, item: StreamingAudioChunkWithTimestampsResponse, spoken: SpokenCharacters
-    ) -> bytes:
-        try:
-            pcm = base64.b64decode(item.audio_base_64, validate=True)
-            if (times := item.alignment) is not None:
-                spoken.add(
-                    times.characters,
-                    times.character_start_times_seconds,
-                    times.character_end_times_seconds,
-                )
-        except (AttributeError, TypeError, ValueError) as error:  # an error object, among others
-            reason = f"not a piece of speech: {type(error).__name__}"
-            raise BrokenStream(self.provider, reason) from None
-        return pcm
-
     def _translated(self, error: ApiError | httpx.HTTPError, *, begun: bool) -> ProviderError:
         match error:
             case ApiError():
@@ -168,6 +153,21 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
             case _:
                 kind = BrokenStream if begun else ConnectFailed
                 return kind(self.provider, quoted(f"{type(error).__name__}: {error}", self._key))
+
+
+def _read(item: StreamingAudioChunkWithTimestampsResponse, spoken: SpokenCharacters) -> bytes:
+    try:
+        pcm = base64.b64decode(item.audio_base_64, validate=True)
+        if (times := item.alignment) is not None:
+            spoken.add(
+                times.characters,
+                times.character_start_times_seconds,
+                times.character_end_times_seconds,
+            )
+    except (AttributeError, TypeError, ValueError) as error:  # an error object, among others
+        reason = f"not a piece of speech: {type(error).__name__}"
+        raise BrokenStream(PROVIDER, reason) from None
+    return pcm
 
 
 def _said(body: object) -> str:

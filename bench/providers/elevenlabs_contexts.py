@@ -129,34 +129,6 @@ class Line:
         self._reader = spawn(self._read(), name="ElevenLabs reader")
         self._keeper = spawn(self._keep(), name="ElevenLabs keep-alive")
 
-    @classmethod
-    async def open(cls, url: str, key: Secret) -> Line:
-        """Connect.
-
-        Raises:
-            ConnectFailed, RateLimited, Rejected: it does not open.
-        """
-        try:
-            connection = await connect(
-                url,
-                additional_headers={"xi-api-key": key.reveal()},
-                ssl=tls() if url.startswith("wss:") else None,
-                open_timeout=CONNECT_SECONDS,
-                close_timeout=HANG_UP_SECONDS,
-                ping_interval=None,  # a text without an answer tells more, and sooner
-                max_size=LONGEST_MESSAGE,
-                logger=_logger,
-            )
-        except InvalidStatus as error:
-            answer = error.response
-            said = (answer.body or b"").decode("utf-8", "replace")
-            raise refused(PROVIDER, answer.status_code, answer.headers, said, key) from None
-        except TimeoutError:
-            raise ConnectFailed(PROVIDER, "no handshake in time") from None
-        except (OSError, EOFError, InvalidHandshake) as error:
-            raise ConnectFailed(PROVIDER, type(error).__name__) from None
-        return cls(connection, url, key)
-
     @property
     def is_usable(self) -> bool:
         """Whether a text may be begun on it: it is not broken, and not full of what nobody waits
@@ -199,7 +171,7 @@ class Line:
             while True:
                 self._dispatch(_read(await self._connection.recv()))
         except ConnectionClosed as closed:
-            error = self._closed(closed)
+            error = _closed(closed, self._key)
         except ProviderError as told:
             error = told
         finally:
@@ -212,7 +184,8 @@ class Line:
     def _dispatch(self, message: Message) -> None:
         name = str(message.get("contextId") or "")
         context, told = self._contexts.get(name), message.get("error")
-        error = self._error(str(told), f"{told}: {message.get('message', '')}") if told else None
+        said = f"{told}: {message.get('message', '')}"
+        error = _error(str(told), said, self._key) if told else None
         if context is None:
             if error is not None:  # it is about the line
                 raise error
@@ -235,15 +208,45 @@ class Line:
                 await clock.sleep(KEEP_ALIVE_SECONDS)
                 await self.send({"text": " ", "context_id": IDLE})
 
-    def _closed(self, closed: ConnectionClosed) -> ProviderError:
-        if closed.rcvd is None:
-            return BrokenStream(PROVIDER, "the line broke")
-        said = f"closed with {closed.rcvd.code} {closed.rcvd.reason}"
-        return self._error(closed.rcvd.reason, said)
 
-    def _error(self, name: str, said: str) -> ProviderError:
-        kinds = (kind for known, kind in ERRORS.items() if known in name)
-        return next(kinds, BrokenStream)(PROVIDER, quoted(said, self._key))
+async def opened(url: str, key: Secret) -> Line:
+    """Connect.
+
+    Raises:
+        ConnectFailed, RateLimited, Rejected: it does not open.
+    """
+    try:
+        connection = await connect(
+            url,
+            additional_headers={"xi-api-key": key.reveal()},
+            ssl=tls() if url.startswith("wss:") else None,
+            open_timeout=CONNECT_SECONDS,
+            close_timeout=HANG_UP_SECONDS,
+            ping_interval=None,  # a text without an answer tells more, and sooner
+            max_size=LONGEST_MESSAGE,
+            logger=_logger,
+        )
+    except InvalidStatus as error:
+        answer = error.response
+        said = (answer.body or b"").decode("utf-8", "replace")
+        raise refused(PROVIDER, answer.status_code, answer.headers, said, key) from None
+    except TimeoutError:
+        raise ConnectFailed(PROVIDER, "no handshake in time") from None
+    except (OSError, EOFError, InvalidHandshake) as error:
+        raise ConnectFailed(PROVIDER, type(error).__name__) from None
+    return Line(connection, url, key)
+
+
+def _closed(closed: ConnectionClosed, key: Secret) -> ProviderError:
+    if closed.rcvd is None:
+        return BrokenStream(PROVIDER, "the line broke")
+    said = f"closed with {closed.rcvd.code} {closed.rcvd.reason}"
+    return _error(closed.rcvd.reason, said, key)
+
+
+def _error(name: str, said: str, key: Secret) -> ProviderError:
+    kinds = (kind for known, kind in ERRORS.items() if known in name)
+    return next(kinds, BrokenStream)(PROVIDER, quoted(said, key))
 
 
 def _read(frame: str | bytes) -> Message:

@@ -23,7 +23,7 @@ from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, Stalled
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of
 from bench.providers.elevenlabs import MODEL, RATES, URL, USUAL_RATE, VOICE
-from bench.providers.elevenlabs_contexts import PROVIDER, Context, Line, Message
+from bench.providers.elevenlabs_contexts import PROVIDER, Context, Line, Message, opened
 from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
 
@@ -122,7 +122,7 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
                 self._line = None
                 await line.close()
             if self._line is None:
-                self._line = await Line.open(url, self._key)
+                self._line = await opened(url, self._key)
             return self._line
 
     def _address(self) -> str:

@@ -20,7 +20,6 @@ from botocore.exceptions import (
 )
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, SynthesisResult
 from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, Rejected, Stalled
@@ -33,9 +32,12 @@ from bench.providers.connections import (
     quoted,
     refused,
 )
+from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.pieces import pieces
 from bench.providers.speech_marks import SpeechMarks
+from bench.settings import Secret
 
+PROVIDER = "polly"
 VOICE = "Joanna"
 ENGINE = "neural"
 ENGINES_WITHOUT_MARKS = ("generative",)
@@ -65,7 +67,7 @@ class PollySynthesizer(BaseSynthesizer):
     protocol. Marks that do not come leave the speech whole, its words estimated.
     """
 
-    provider = "polly"
+    provider = PROVIDER
 
     def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(synthesizer_config)
@@ -89,9 +91,9 @@ class PollySynthesizer(BaseSynthesizer):
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; its words are known once the marks are there."""
         rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
-        marks = SpeechMarks(message.text, self.sampling_rate)
+        marks = SpeechMarks(GrowingSpeech(message.text, rate))
         marks.estimated = self.engine in ENGINES_WITHOUT_MARKS
-        chunks = pieces(self._audio(marks, rate), rate, self.sampling_rate, chunk_size)
+        chunks = pieces(self._audio(marks), rate, self.sampling_rate, chunk_size)
         marks.result = SynthesisResult(chunks, marks.up_to, marks.estimated)
         return marks.result
 
@@ -104,25 +106,25 @@ class PollySynthesizer(BaseSynthesizer):
         self._client = None
         await self._open.aclose()
 
-    async def _audio(self, marks: SpeechMarks, rate: int) -> AsyncGenerator[bytes, None]:
+    async def _audio(self, marks: SpeechMarks) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes; the marks are read meanwhile, and on when the PCM has ended."""
         reader = None if marks.estimated else self._spawn(self._read(marks))
-        begun = False
+        speech = marks.speech
         try:
-            body = await self._ask(marks.text, OutputFormat="pcm", SampleRate=str(rate))
+            body = await self._ask(marks.text, OutputFormat="pcm", SampleRate=str(speech.rate))
             async with body:
                 async for pcm in body.raw_stream.content.iter_any():
-                    begun = True
-                    marks.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                    speech.received += len(pcm)
                     yield pcm
-            marks.ended = True
+            speech.is_whole = True
         except (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError) as error:
-            raise self._translated(error, begun=begun) from None
+            begun = speech.received > 0
+            raise _translated(error, self._id, self._secret, begun=begun) from None
         finally:
-            if reader is not None and not marks.ended:
+            if reader is not None and not speech.is_whole:
                 reader.cancel()
                 await Ending([reader])
-        if not begun and marks.text.strip():
+        if not speech.received and marks.text.strip():
             raise BrokenStream(self.provider, "an answer without audio")
 
     async def _read(self, marks: SpeechMarks) -> None:
@@ -158,7 +160,7 @@ class PollySynthesizer(BaseSynthesizer):
             if self._client is None:
                 self._client = await self._open.enter_async_context(
                     get_session().create_client(
-                        "polly",
+                        PROVIDER,
                         region_name=self._region.reveal(),
                         endpoint_url=self._url,
                         aws_access_key_id=self._id.reveal(),
@@ -168,27 +170,29 @@ class PollySynthesizer(BaseSynthesizer):
                 )
         return self._client
 
-    def _translated(self, error: Failure, *, begun: bool) -> ProviderError:
-        match error:
-            case ClientError():
-                return self._refused(error.response)
-            case ParamValidationError():
-                return Rejected(self.provider, quoted(str(error), self._secret))
-            case ConnectTimeoutError():
-                return ConnectFailed(self.provider, "no connection in time")
-            case ReadTimeoutError() | TimeoutError():
-                return Stalled(self.provider, "no audio in time")
-            case _:
-                kind = BrokenStream if begun else ConnectFailed
-                return kind(self.provider, type(error).__name__)
 
-    def _refused(self, answer: Any) -> ProviderError:
-        """The error for `{"Error": {"Code", "Message"}, "ResponseMetadata": {…}}`."""
-        about, error = answer.get("ResponseMetadata", {}), answer.get("Error", {})
-        code, status = error.get("Code", ""), about.get("HTTPStatusCode", 500)
-        status = TOO_MANY_REQUESTS if code in THROTTLED else status
-        said = quoted(f"{code}: {error.get('Message', '')}", self._secret)
-        return refused(self.provider, status, about.get("HTTPHeaders", {}), said, self._id)
+def _translated(error: Failure, key: Secret, secret: Secret, *, begun: bool) -> ProviderError:
+    match error:
+        case ClientError():
+            return _refused(error.response, key, secret)
+        case ParamValidationError():
+            return Rejected(PROVIDER, quoted(str(error), secret))
+        case ConnectTimeoutError():
+            return ConnectFailed(PROVIDER, "no connection in time")
+        case ReadTimeoutError() | TimeoutError():
+            return Stalled(PROVIDER, "no audio in time")
+        case _:
+            kind = BrokenStream if begun else ConnectFailed
+            return kind(PROVIDER, type(error).__name__)
+
+
+def _refused(answer: Any, key: Secret, secret: Secret) -> ProviderError:
+    """The error for `{"Error": {"Code", "Message"}, "ResponseMetadata": {…}}`."""
+    about, error = answer.get("ResponseMetadata", {}), answer.get("Error", {})
+    code, status = error.get("Code", ""), about.get("HTTPStatusCode", 500)
+    status = TOO_MANY_REQUESTS if code in THROTTLED else status
+    said = quoted(f"{code}: {error.get('Message', '')}", secret)
+    return refused(PROVIDER, status, about.get("HTTPHeaders", {}), said, key)
 
 
 def _fail_with_connection(answer: aiohttp.ClientResponse) -> None:

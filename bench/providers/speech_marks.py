@@ -6,29 +6,26 @@ import json
 import re
 from itertools import pairwise
 
-from bench.engine.synthesizer import SynthesisResult, proportion_up_to, words_up_to
+from bench.engine.synthesizer import SynthesisResult, words_up_to
 from bench.events import Word
+from bench.providers.estimated_words import GrowingSpeech
 
-USUAL_PACE = 15.0  # characters of English a second
 _WORD = re.compile(r"\S+")
 
 
 class SpeechMarks:
-    """What is known of one text as it is spoken; `rate` is that of its audio in Hz.
+    """What is known of a text as it is spoken: `speech` is its audio so far.
 
-    `seconds` is the audio so far, all of it once `ended`. Until there are marks no word is claimed;
-    with `estimated`, words are told by proportion, since marks will not come; `result`, if any, is
-    told so too.
+    Until there are marks no word is claimed; with `estimated`, words are told by proportion, since
+    marks will not come; `result`, if any, is told so too.
     """
 
-    def __init__(self, text: str, rate: int) -> None:
-        self.text, self.rate = text, rate
-        self.seconds = 0.0
-        self.ended = False
+    def __init__(self, speech: GrowingSpeech) -> None:
+        self.text, self.speech = speech.text, speech
         self.estimated = False
         self.result: SynthesisResult | None = None
         self._begins: list[float | None] | None = None  # of every word of the text, in seconds
-        self._by_proportion = proportion_up_to(text, self._length)
+        self._by_proportion = speech.heard()
 
     def read(self, lines: bytes) -> None:
         """Take the marks, one JSON object a line: {"time": ms, "type": "word", "start": byte, …}.
@@ -69,7 +66,9 @@ class SpeechMarks:
         """
         if self._begins is None:
             return []
-        after, ends = self.seconds if self.ended else None, list[float | None]()
+        rate = self.speech.rate
+        after = self.speech.total_seconds if self.speech.is_whole else None
+        ends = list[float | None]()
         for begin in reversed(self._begins):
             ends.append(after)
             after = after if begin is None else begin
@@ -80,8 +79,8 @@ class SpeechMarks:
         ):
             if end is None:
                 break
-            start = at if begin is None else round(begin * self.rate)
-            at = max(start, round(end * self.rate)) if begin is not None else at
+            start = at if begin is None else round(begin * rate)
+            at = max(start, round(end * rate)) if begin is not None else at
             words.append(Word(text, start, at))
         return words
 
@@ -89,11 +88,7 @@ class SpeechMarks:
         """The words whose audio ended by then."""
         if self.estimated:
             return self._by_proportion(seconds)
-        return words_up_to(self.words, self.rate)(seconds)
-
-    def _length(self) -> float:
-        """Seconds of the whole audio: what came, or a guess while more may come."""
-        return self.seconds if self.ended else max(self.seconds, len(self.text) / USUAL_PACE)
+        return words_up_to(self.words, self.speech.rate)(seconds)
 
 
 def _mark(line: bytes) -> tuple[float | None, int]:

@@ -134,3 +134,28 @@ def test_a_refusal_is_quoted():
                 await spoken(voice)
 
     clock.run(main(), virtual=True)
+
+
+def test_warmed_up_it_has_a_connection_and_has_asked_for_nothing():
+    async def main():
+        async with served() as (server, voice):
+            await voice.warm_up()
+            held = len(os.listdir("/proc/self/fd"))
+            _, chunks = await spoken(voice)
+            return held, len(os.listdir("/proc/self/fd")), len(server.requests), len(chunks)
+
+    before, after, requests, chunks = clock.run(main(), virtual=True)
+    assert before == after
+    assert requests == 1
+    assert chunks > 100
+
+
+def test_nobody_there_is_known_when_warming_up():
+    async def main():
+        async with nothing_left():
+            voice = voice_at(f"http://127.0.0.1:{refused_port()}")
+            with pytest.raises(ConnectFailed):
+                await voice.warm_up()
+            await voice.terminate()
+
+    clock.run(main(), virtual=True)

@@ -14,6 +14,7 @@ from bench.audio import resample
 from bench.emulators.polly import KEY, SECRET, PollyEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
+from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.handler import VoiceHandler
 from bench.providers.polly import PollySynthesizer
 from bench.providers.speech_marks import SpeechMarks
@@ -144,8 +145,8 @@ def test_an_engine_without_marks_is_not_asked_for_them():
 
 
 def test_an_estimate_of_unfinished_speech_does_not_claim_all_of_it():
-    marks = SpeechMarks(TEXT, 16_000)
-    marks.estimated, marks.seconds = True, 0.5
+    marks = SpeechMarks(GrowingSpeech(TEXT, 16_000))
+    marks.estimated, marks.speech.received = True, 16_000
     assert 0 < len(marks.up_to(0.5)) < len(TEXT) / 2
 
 
@@ -161,7 +162,7 @@ def test_an_estimate_of_unfinished_speech_does_not_claim_all_of_it():
 )
 def test_what_is_no_mark_of_the_text_is_refused(lines: bytes):
     with pytest.raises(ValueError, match="mark"):
-        SpeechMarks("One two", 16_000).read(lines)
+        SpeechMarks(GrowingSpeech("One two", 16_000)).read(lines)
 
 
 @pytest.mark.parametrize("rate", [8000, 24_000])
