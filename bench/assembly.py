@@ -27,6 +27,7 @@ from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
 from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler
+from bench.providers.known import RECORDED_PREFIX
 from bench.settings import ALIASES, ProviderSettings, ServiceSettings
 from bench.speech.silero import SileroStream
 from bench.speech.sphinx import build_vocabulary
@@ -190,7 +191,7 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
         if name in OWNERS_ONLY:
             raise ConfigError(f"{name} is not for a session to set: it stands in talkbench.yaml")
         if name in of_provider:
-            providers[name] = converted(of_provider[name], asked, value)
+            providers[name] = _allowed(name, converted(of_provider[name], asked, value), base)
         elif name in of_conversation:
             changes[name] = _short(name, converted(of_conversation[name], asked, value))
         else:
@@ -203,6 +204,13 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
     dataclasses.replace(base.conversation, **changes)  # refuses impossible values
     chosen = dataclasses.replace(base.providers, **providers)
     return Request(chosen, changes)
+
+
+def _allowed(name: str, value: Any, base: Settings) -> Any:
+    """Refuse the name of a folder on this machine, unless its owner has set it."""
+    if str(value).startswith(RECORDED_PREFIX) and value != getattr(base.providers, name):
+        raise ConfigError(f"{name}: a cassette is not for a session to choose")
+    return value
 
 
 def may_ask_for() -> list[str]:

@@ -12,6 +12,7 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   `bench.simulation.context`;
 - `transcriberFallback`, `llmFallback`, `voiceFallback`: who takes over when the first one fails;
 - `requests_per_second` and the other limits of an account, see `bench.settings.ServiceSettings`;
+- `recorded:FOLDER` as a provider: what that provider did in a session on a cassette;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
 
 Whatever else it holds is passed on, for providers of your own.
@@ -35,6 +36,8 @@ from bench.providers.known import (
     FRONT_DESKS,
     PREFIXES,
     PROVIDERS,
+    RECORDED,
+    RECORDED_PREFIX,
     ROLES,
     Provider,
     Role,
@@ -122,14 +125,13 @@ class VoiceHandler:
             ConfigError: it is known and cannot be used; the message says what is missing.
         """
         setting, usual, word = ROLES[role]
-        named = _named(agent_config or {}, setting)[:LONGEST_NAME] or usual
+        named = _named(agent_config or {}, setting) or usual
+        if named.startswith(RECORDED_PREFIX):
+            return Provider(named, role, "a cassette", RECORDED[role])
+        named = named[:LONGEST_NAME]
         rows = {row.key: row for row in self._providers if row.role == role}
         if named.startswith(PREFIX):
             return simulated(role, named)
-        if named.startswith(PREFIXES):
-            raise ConfigError(
-                f"{word} provider {named}: this version has no {named.split(':')[0]}: providers yet"
-            )
         if named not in rows:
             known = ", ".join([*rows, *(f"{prefix}…" for prefix in PREFIXES)])
             raise UnknownProvider(f"Unknown {word} provider: {named} (known are: {known})")

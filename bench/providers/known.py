@@ -196,8 +196,9 @@ BACKENDS: dict[tuple[Role, str, str], Provider] = {
 }
 """Another SDK for a row of the table, by role, key and what the setting `…_backend` says."""
 
-PREFIXES = ("sim:", "recorded:")
-"""Families of providers: simulated from figures, and announced (this version has none)."""
+RECORDED_PREFIX = "recorded:"
+PREFIXES = (profiles.PREFIX, RECORDED_PREFIX)
+"""Families of providers: simulated from figures, and played from a cassette."""
 
 FRONT_DESKS = ("embedded", profiles.PREFIX)
 """Agents that answer as the front desk: what its callers say is what there is to understand."""
@@ -208,6 +209,14 @@ SIMULATED: dict[Role, tuple[profiles.Role, str]] = {
     "voice": ("tts", "bench.providers.simulated_synthesizer:SimulatedSynthesizer"),
 }
 """A role among the profiles, and what plays it."""
+
+
+RECORDED: dict[Role, str] = {
+    "transcriber": "bench.providers.recorded:RecordedTranscriber",
+    "llm": "bench.providers.recorded:RecordedAgent",
+    "voice": "bench.providers.recorded:RecordedSynthesizer",
+}
+"""A role, and what plays it from a cassette."""
 
 
 class UnknownProvider(ConfigError, ValueError):

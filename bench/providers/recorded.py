@@ -28,10 +28,9 @@ from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, ConfigError, Rejected
 from bench.events import Word
 from bench.providers.cassette import Answered, Cassette, Digest, Heard, Part, Spoke
+from bench.providers.known import RECORDED_PREFIX
 from bench.providers.recording import digest_of
 from bench.settings import ALIASES
-
-PREFIX = "recorded:"
 
 
 def cassette_of(config: Mapping[str, Any], setting: str, role: str) -> tuple[Cassette, Part]:
@@ -42,9 +41,9 @@ def cassette_of(config: Mapping[str, Any], setting: str, role: str) -> tuple[Cas
     """
     short = next(alias for alias, name in ALIASES.items() if name == setting)
     name = config.get(setting, config.get(short))
-    if not isinstance(name, str) or not name.startswith(PREFIX):
+    if not isinstance(name, str) or not name.startswith(RECORDED_PREFIX):
         raise ConfigError(f"a recorded provider wants {setting}: recorded: and a cassette's folder")
-    cassette = _read(name.removeprefix(PREFIX))
+    cassette = _read(name.removeprefix(RECORDED_PREFIX))
     if role not in cassette.parts:
         raise ConfigError(f"{name}: nobody was recorded as {role}")
     return cassette, cassette.parts[role]

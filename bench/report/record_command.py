@@ -59,7 +59,8 @@ def record_command(asked: argparse.Namespace) -> int:
     if was is None:
         cassette.write(asked.out, tuple(config.read_keys().values()))
         console.print(escape(f"{asked.out}: {len(cassette.events)} events of {stack.name}"))
-        console.print(escape(f"talkbench replay {asked.scenario} {_played_by(asked.out)}"))
+        again = f"talkbench replay {asked.scenario} {_played_by(asked.out)}"
+        console.print(escape(again), soft_wrap=True)
         return SAME
     changes = drift(was, cassette)
     _show(changes, console)

@@ -73,9 +73,9 @@ def test_the_default_is_the_founding_one_and_says_which_key_it_wants(role: str):
         MAKERS[role](VoiceHandler({}))
 
 
-def test_announced_families_are_known_and_not_here_yet():
-    with pytest.raises(ConfigError, match="voice provider recorded:me: this version has no record"):
-        VoiceHandler({}).create_synthesizer({"voiceProvider": "recorded:me"})
+def test_a_cassette_that_is_not_there_is_told_with_its_folder():
+    with pytest.raises(ConfigError, match="there is no cassette at a-folder"):
+        VoiceHandler({}).create_synthesizer({"voiceProvider": "recorded:a-folder"})
 
 
 @pytest.mark.parametrize(
