@@ -1,9 +1,10 @@
-"""ElevenLabs' SDK and our adapter, against the emulated service, in virtual time..
+"""ElevenLabs' SDK and our adapter, against the emulated service, in virtual time.
 
 What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
 """
 
 import contextlib
+import os
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -14,11 +15,11 @@ from bench import clock
 from bench.audio import resample
 from bench.emulators.elevenlabs import KEY, ElevenLabsEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, SynthesisResult
-from bench.errors import Rejected
+from bench.errors import ConnectFailed, Rejected
 from bench.providers.elevenlabs import ElevenLabsSynthesizer
 from bench.settings import Secret
 from bench.simulation import tone
-from tests.contracts.ends import nothing_left
+from tests.contracts.ends import nothing_left, refused_port
 
 pytestmark = pytest.mark.contract
 
