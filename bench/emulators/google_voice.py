@@ -91,11 +91,11 @@ class GoogleVoiceEmulator:
         at = self._noted(sum(map(len, pieces)) / (SAMPLE_WIDTH * rate))
         for piece in pieces:
             seconds = len(piece) / (SAMPLE_WIDTH * rate)
-            if (fault := self._trouble.breaks(at, at + seconds)) is not None:
-                await self._server.suffer(call, fault)
             await clock.sleep(
                 answer.delay * (self._factor() * seconds if answer.begun else self._first())
             )
+            if (fault := self._trouble.breaks(at, at + seconds)) is not None:
+                await self._server.suffer(call, fault)
             answer.begun = True
             yield piece
             at += seconds

@@ -14,7 +14,7 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
 from google.rpc.error_details_pb2 import RetryInfo
-from grpc import ChannelConnectivity, StatusCode, aio
+from grpc import StatusCode, aio
 from grpc._cython import cygrpc
 
 from bench import clock
@@ -183,11 +183,6 @@ def failure(provider: str, error: GoogleAPICallError, key: Secret, *, begun: boo
             return ConnectFailed(provider, reason)
         case _:
             return BrokenStream(provider, reason)
-
-
-def connected(channel: aio.Channel) -> bool:
-    """Whether a call would find a connection."""
-    return channel.get_state() is ChannelConnectivity.READY
 
 
 def regional(language: str) -> str:

@@ -21,14 +21,13 @@ from bench.engine.synthesizer import (
     SynthesisResult,
     proportion_up_to,
 )
-from bench.errors import BrokenStream, ProviderError, Stalled
+from bench.errors import BrokenStream, ConnectFailed, Stalled
 from bench.providers.connections import FIRST_RESULT_SECONDS
 from bench.providers.google_channel import (
     LANGUAGE,
     PROVIDER,
     GoogleAccess,
     GoogleCall,
-    connected,
     regional,
 )
 from bench.providers.pieces import pieces
@@ -63,8 +62,11 @@ class GoogleSynthesizer(BaseSynthesizer):
             self.voice = f"{self.language}-{FAMILY}-{self.voice}"
         self.first_result_seconds = FIRST_RESULT_SECONDS
         self._access = GoogleAccess(config, "google_voice_url", HOST)
-        self._channel: aio.Channel | None = None
-        self._client: texttospeech.TextToSpeechAsyncClient | None = None
+        self._line: _Line | None = None
+
+    async def warm_up(self) -> None:
+        """Begin to connect, so that the first sentence need not wait for it."""
+        self._connected().channel.get_state(try_to_connect=True)
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; what was heard of it is an estimate."""
@@ -76,15 +78,16 @@ class GoogleSynthesizer(BaseSynthesizer):
 
     async def terminate(self) -> None:
         """Close the channel."""
-        channel, self._channel, self._client = self._channel, None, None
-        if channel is not None:
-            await channel.close()
+        line, self._line = self._line, None
+        if line is not None:
+            await line.channel.close()
 
     async def _audio(self, spoken: _Spoken, rate: int) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes."""
-        call = GoogleCall(self._access)
+        line, call = self._connected(), GoogleCall(self._access)
+        line.calls += 1
         try:
-            await call.open(self._connected().streaming_synthesize)
+            await call.open(line.client.streaming_synthesize)
             async with clock.deadline(self.first_result_seconds):
                 await self._ask(call, spoken.text, rate)
             while pcm := await self._next(call):
@@ -92,12 +95,15 @@ class GoogleSynthesizer(BaseSynthesizer):
                 yield pcm
         except TimeoutError:
             raise Stalled(self.provider, "no audio in time") from None
-        except ProviderError:
-            if self._channel is not None and not connected(self._channel):
-                await self.terminate()  # the next call is not to wait for this connection
+        except (ConnectFailed, BrokenStream):
+            if self._line is line:
+                self._line = None  # the next call is not to meet with the same
             raise
         finally:
             call.cancel()
+            line.calls -= 1
+            if self._line is not line and not line.calls:
+                await line.channel.close()
         spoken.is_whole = True
         if spoken.seconds == 0.0 and any(map(str.isalnum, spoken.text)):
             raise BrokenStream(self.provider, "the speech ended before its text did")
@@ -119,12 +125,19 @@ class GoogleSynthesizer(BaseSynthesizer):
             raise BrokenStream(self.provider, "a response without audio")
         return response.audio_content if response is not None else b""
 
-    def _connected(self) -> texttospeech.TextToSpeechAsyncClient:
-        if self._client is None:
-            self._channel = self._access.channel(Transport)
-            transport = Transport(channel=self._channel)
-            self._client = texttospeech.TextToSpeechAsyncClient(transport=transport)
-        return self._client
+    def _connected(self) -> _Line:
+        if self._line is None:
+            self._line = _Line(self._access.channel(Transport))
+        return self._line
+
+
+class _Line:
+    """A channel, its client, and how many calls are under way on it."""
+
+    def __init__(self, channel: aio.Channel) -> None:
+        self.channel = channel
+        self.client = texttospeech.TextToSpeechAsyncClient(transport=Transport(channel=channel))
+        self.calls = 0
 
 
 class _Spoken:
