@@ -50,7 +50,7 @@ class AssemblyAIEmulator:
     `min_turn_silence`, or after `max_turn_silence`. `sessions` keeps the query of each connection,
     `controls` the kinds of its text messages, `lengths` the samples of its frames, `gone` the
     instants at which clients left without a word. `closes_with` is one of `ERRORS`: every session
-    is told of it and closed.
+    is told of it and closed. Unless it `beats`, it knows no heartbeats, whoever asks for them.
     """
 
     def __init__(
@@ -63,8 +63,10 @@ class AssemblyAIEmulator:
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
         closes_with: int | None = None,
+        beats: bool = True,
     ) -> None:
-        self.feed, self.key, self.closes_with = feed, key, closes_with
+        self.feed, self.key = feed, key
+        self.closes_with, self.beats = closes_with, beats
         self.sessions: list[dict[str, str]] = []
         self.controls: list[str] = []
         self.lengths: list[int] = []
@@ -93,7 +95,7 @@ class AssemblyAIEmulator:
         query = _query(connection.request)
         self.sessions.append(query)
         telling = Telling(connection, self._trouble, MALFORMED)
-        session = Session(query, self._ears, telling)
+        session = Session(query, self._ears, telling, beats=self.beats)
         try:
             code = await self._converse(connection, session)
             if code is not None:

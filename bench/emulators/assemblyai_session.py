@@ -59,7 +59,9 @@ class Limits:
 class Session:
     """One connection's turns, in the protocol's words."""
 
-    def __init__(self, query: Mapping[str, str], ears: EarsMaker, telling: Telling) -> None:
+    def __init__(
+        self, query: Mapping[str, str], ears: EarsMaker, telling: Telling, *, beats: bool = True
+    ) -> None:
         model = query.get("speech_model", "universal-streaming-english")
         self.turns = Turns(ears, self._ends)
         idle = query.get("inactivity_timeout")
@@ -67,7 +69,7 @@ class Session:
         self._telling, self._limits = telling, Limits().changed(query)
         self._formats_itself = model.startswith(FORMATS_ITSELF)
         self._formats = query.get("format_turns") == "True"
-        self._beats = query.get("session_heartbeat") == "True"
+        self._beats = beats and query.get("session_heartbeat") == "True"
         self._order = 0  # of the turn under way
         self._formatted: tuple[int, Message] | None = None  # the sample at which it is due
         self._beat_at = 0  # the newest heartbeat's sample

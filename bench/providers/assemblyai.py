@@ -67,8 +67,9 @@ class AssemblyAITranscriber(BaseTranscriber):
         self._id = f"u{next(self._ids)}"
         self._told = ""  # the newest partial of this utterance
         self._ended = -1  # the newest turn of this session that is over
-        self._owes = False  # the service, some message while it is sent audio
-        self._waiting = False  # for it
+        self._beats = False  # the service, while it is sent audio
+        self._speaking = False  # a turn is under way, whose end has to come
+        self._waiting = False  # for either
 
     async def warm_up(self) -> None:
         """Make a client, and read a message as it would; nothing is sent."""
@@ -80,7 +81,7 @@ class AssemblyAITranscriber(BaseTranscriber):
 
     async def _run_loop(self) -> None:
         session, began_at = AssemblyAISession(self._url, self._key), clock.now()
-        self._ended, self._owes, self._waiting = -1, False, False
+        self._ended, self._beats, self._speaking, self._waiting = -1, False, False, False
         try:
             async with Patience(FIRST_RESULT_SECONDS) as patience:
                 await session.connect(self._parameters)
@@ -103,7 +104,7 @@ class AssemblyAITranscriber(BaseTranscriber):
                 if event.type == "Turn":
                     await self._turn(event)
                 elif event.type == "Heartbeat":
-                    self._owes = True
+                    self._beats = True
         finally:
             sender.cancel()
             await Ending([sender])
@@ -121,7 +122,7 @@ class AssemblyAITranscriber(BaseTranscriber):
                     patience.suspend()
                     await session.keep_alive()
             while frame := frames.next():
-                if self._owes and not self._waiting:
+                if (self._beats or self._speaking) and not self._waiting:
                     self._waiting = True
                     patience.extend(FIRST_RESULT_SECONDS)
                 await session.stream(frame)
@@ -132,7 +133,7 @@ class AssemblyAITranscriber(BaseTranscriber):
         said = _read(event, self._id, self.placed)
         if said.is_final:
             self._ended = event.turn_order
-        self._owes = self._owes or bool(said.message)  # its end at least
+        self._speaking = not said.is_final and bool(said.message)
         nothing_new = said.message == self._told and not said.is_final
         if nothing_new or not (said.message or self._told):
             return

@@ -271,6 +271,17 @@ def test_a_silent_microphone_is_no_stall_and_a_pause_of_it_is_bridged():
     assert clock.run(main(), virtual=True) == ({"KeepAlive"}, 1, [])
 
 
+def test_a_service_without_heartbeats_may_be_silent_between_turns_and_not_in_them():
+    async def main(*faults: Fault):
+        async with served(beats=False, faults=faults) as (_, listener):
+            await microphone(listener, 30.0)
+            return [fact.kind for fact in failures(listener)][:1]
+
+    assert clock.run(main(), virtual=True) == []
+    stall = Fault("stt", "stall", after_partial=2, for_seconds=100.0)
+    assert clock.run(main(stall), virtual=True) == ["Stalled"]
+
+
 def test_who_beats_no_more_is_given_up():
     """No word was said: it is the heartbeat that does not come."""
 
