@@ -25,6 +25,7 @@ GROUPS = {
     "clock": ("virtual_speed", "The virtual clock"),
     "replay": ("replay_speed", "Replay, in virtual time"),
     "agreement": ("replay_agreement", "Replay, the wall clock beside virtual time"),
+    "adapters": ("adapters", "Adapters, on the loopback"),
     "speech": ("speech_figures", "Speech"),
     "browser": ("browser_figures", "In the browser"),
 }
