@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from bench.errors import ConfigError
+from bench.providers import offers
 from bench.simulation import profiles
 
 Role = Literal["transcriber", "llm", "voice"]
@@ -17,14 +18,6 @@ ROLES: dict[Role, tuple[str, str, str]] = {
     "voice": ("voiceProvider", "elevenlabs", "voice"),
 }
 """The key in an agent config, the provider when it is not there, and the word in errors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """What a provider calls a voice, and what people may call it."""
-
-    id: str
-    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +38,7 @@ class Provider:
     package: str = ""
     variables: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    voices: tuple[Voice, ...] = ()
+    voices: tuple[offers.Voice, ...] = ()
     note: str = ""
     legacy: bool = False
 
@@ -77,6 +70,7 @@ PROVIDERS = (
         extra="deepgram",
         package="deepgram",
         variables=("DEEPGRAM_API_KEY",),
+        models=offers.DEEPGRAM_MODELS,
     ),
     Provider(
         "assemblyai",
@@ -86,6 +80,7 @@ PROVIDERS = (
         extra="assemblyai",
         package="assemblyai",
         variables=("ASSEMBLYAI_API_KEY",),
+        models=offers.ASSEMBLYAI_MODELS,
     ),
     Provider(
         "azure",
@@ -104,6 +99,7 @@ PROVIDERS = (
         extra="google",
         package="google.cloud.speech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),
+        models=offers.GOOGLE_SPEECH_MODELS,
     ),
     Provider(
         "openai",
@@ -113,6 +109,7 @@ PROVIDERS = (
         extra="openai",
         package="openai",
         variables=("OPENAI_API_KEY",),
+        models=offers.OPENAI_MODELS,
     ),
     Provider(
         "gemini",
@@ -122,6 +119,7 @@ PROVIDERS = (
         extra="gemini",
         package="google.genai",
         variables=("GEMINI_API_KEY",),
+        models=offers.GEMINI_MODELS,
     ),
     Provider(
         "anthropic",
@@ -131,6 +129,7 @@ PROVIDERS = (
         extra="anthropic",
         package="anthropic",
         variables=("ANTHROPIC_API_KEY",),
+        models=offers.ANTHROPIC_MODELS,
     ),
     Provider(
         "elevenlabs",
@@ -140,6 +139,8 @@ PROVIDERS = (
         extra="elevenlabs",
         package="elevenlabs",
         variables=("ELEVENLABS_API_KEY",),
+        models=offers.ELEVENLABS_MODELS,
+        voices=offers.ELEVENLABS_VOICES,
     ),
     Provider(
         "azure",
@@ -149,6 +150,7 @@ PROVIDERS = (
         extra="azure",
         package="azure.cognitiveservices.speech",
         variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+        voices=offers.AZURE_VOICES,
     ),
     Provider(
         "google",
@@ -158,6 +160,7 @@ PROVIDERS = (
         extra="google",
         package="google.cloud.texttospeech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),
+        voices=offers.GOOGLE_VOICES,
     ),
     Provider(
         "polly",
@@ -167,6 +170,8 @@ PROVIDERS = (
         extra="polly",
         package="aiobotocore",
         variables=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
+        models=offers.POLLY_MODELS,
+        voices=offers.POLLY_VOICES,
     ),
     Provider(
         "playht",
@@ -176,6 +181,8 @@ PROVIDERS = (
         extra="playht",
         package="pyht",
         variables=("PLAYHT_USER_ID", "PLAYHT_API_KEY"),
+        models=offers.PLAYHT_MODELS,
+        voices=offers.PLAYHT_VOICES,
         note="the service closed at the end of 2025",
         legacy=True,
     ),
@@ -190,6 +197,7 @@ BACKENDS: dict[tuple[Role, str, str], Provider] = {
         extra="gemini-legacy",
         package="google.generativeai",
         variables=("GEMINI_API_KEY",),
+        models=offers.GEMINI_LEGACY_MODELS,
         note="its support ended in November 2025; google-genai, the usual backend, succeeds it",
         legacy=True,
     ),
