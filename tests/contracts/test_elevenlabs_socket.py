@@ -1,4 +1,7 @@
-"""Our adapter for ElevenLabs' socket of many contexts, against the emulated service."""
+"""Our adapter for ElevenLabs' socket of many contexts, against the emulated service.
+
+What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
+"""
 
 import asyncio
 import base64
@@ -22,7 +25,7 @@ from bench.providers.elevenlabs_socket import ElevenLabsSocketSynthesizer
 from bench.settings import Secret
 from bench.simulation import tone
 from bench.simulation.faults import Fault
-from tests.contracts.ends import nothing_left, refused_port
+from tests.contracts.ends import nothing_left
 
 pytestmark = pytest.mark.contract
 
@@ -254,6 +257,23 @@ def test_an_interrupt_reaches_the_server_and_costs_no_connection(seconds: float,
     assert stops or pcm == whole
 
 
+def test_an_interrupt_while_it_connects_leaves_nothing():
+    fault = Fault("tts", "connect_timeout")
+
+    async def main():
+        async with served(faults=(fault,)) as (_, voice):
+            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
+            await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
+            await clock.sleep(0.5)
+            await speech.close()
+            _, chunks = await spoken(voice)
+            return clock.now(), pcm_of(chunks)
+
+    at, pcm = clock.run(main(), virtual=True)
+    assert at < 2.0
+    assert pcm == tone.speak(TEXT)[0]
+
+
 def test_an_interrupt_leaves_other_sentences_alone():
     async def main():
         async with served() as (server, voice):
@@ -449,17 +469,6 @@ def test_a_wrong_key_is_rejected_and_none_is_shown(caplog: pytest.LogCaptureFixt
     with caplog.at_level(logging.DEBUG):
         error = clock.run(main(), virtual=True)
     assert key not in caplog.text + repr(error) + str(error)
-
-
-def test_nobody_there():
-    async def main():
-        async with nothing_left():
-            voice = voice_at(f"http://127.0.0.1:{refused_port()}")
-            with pytest.raises(ConnectFailed):
-                await spoken(voice)
-            await voice.terminate()
-
-    clock.run(main(), virtual=True)
 
 
 def test_the_setting_chooses_the_transport():

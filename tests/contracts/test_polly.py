@@ -1,4 +1,7 @@
-"""Amazon's client and our adapter, against the emulated Polly, in virtual time."""
+"""Amazon's client and our adapter, against the emulated Polly, in virtual time.
+
+What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
+"""
 
 import contextlib
 import json
@@ -10,18 +13,16 @@ import pytest
 from aiobotocore.session import get_session
 
 from bench import clock
-from bench.audio import resample
 from bench.emulators.polly import KEY, SECRET, PollyEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
-from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
+from bench.errors import ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.handler import VoiceHandler
 from bench.providers.polly import PollySynthesizer
 from bench.providers.speech_marks import SpeechMarks
 from bench.settings import Secret
 from bench.simulation import tone
-from bench.simulation.faults import Fault
-from tests.contracts.ends import nothing_left, refused_port
+from tests.contracts.ends import nothing_left
 
 pytestmark = pytest.mark.contract
 
@@ -83,17 +84,6 @@ def test_audio_and_words_are_those_that_were_sent():
         assert result.get_message_up_to(begins - 0.001) != before
     assert {body["OutputFormat"] for body in requests} == {"pcm", "json"}
     assert all(body["Engine"] == "neural" for body in requests)
-
-
-def test_audio_comes_while_it_is_made():
-    async def main():
-        async with served() as (_, voice):
-            return (await spoken(voice))[1]
-
-    chunks = clock.run(main(), virtual=True)
-    assert chunks[0][0] == pytest.approx(0.15)
-    seconds = len(tone.speak(TEXT)[0]) / 32_000
-    assert chunks[-1][0] == pytest.approx(0.15 + 0.2 * (seconds - 0.25), abs=0.05)
 
 
 def test_no_word_is_claimed_until_the_marks_are_there():
@@ -165,22 +155,6 @@ def test_what_is_no_mark_of_the_text_is_refused(lines: bytes):
         SpeechMarks(GrowingSpeech("One two", 16_000)).read(lines)
 
 
-@pytest.mark.parametrize("rate", [8000, 24_000])
-def test_other_rates_are_asked_for_or_made(rate: int):
-    async def main():
-        async with served() as (_, voice):
-            voice.sampling_rate = rate
-            result, chunks = await spoken(voice)
-            return result, pcm_of(chunks)
-
-    result, pcm = clock.run(main(), virtual=True)
-    wanted = tone.speak(TEXT, rate)[0]
-    if rate not in (8000, 16_000):
-        wanted = resample(tone.speak(TEXT)[0], 16_000, rate)
-    assert abs(len(pcm) - len(wanted)) <= 4
-    assert result.get_message_up_to(len(pcm) / (2 * rate) + 0.001) == TEXT
-
-
 @pytest.mark.parametrize("seconds", [0.05, 0.18, 0.3])
 def test_an_interrupt_reaches_the_server_at_once(seconds: float):
     async def main():
@@ -220,56 +194,6 @@ def test_a_refusal_goes_by_its_name(status: int, name: str, error: type[Provider
 
 
 @pytest.mark.parametrize(
-    ("kind", "error", "within"),
-    [
-        ("http_429", RateLimited, 0.1),
-        ("http_503", ConnectFailed, 0.1),
-        ("connect_timeout", Stalled, 8.0),
-        ("disconnect", BrokenStream, 1.0),
-        ("malformed", BrokenStream, 1.0),
-        ("empty_audio", BrokenStream, 1.0),
-    ],
-)
-def test_what_goes_wrong_is_one_of_our_errors(kind: str, error: type[ProviderError], within: float):
-    after = 0.5 if kind in ("disconnect", "malformed") else None
-    fault = Fault("tts", kind, after_audio_seconds=after, retry_after_seconds=7.0)
-
-    async def main():
-        async with served(faults=(fault,)) as (_, voice):
-            with pytest.raises(ProviderError) as failed:
-                await spoken(voice)
-            at = clock.now()
-            await spoken(voice)
-            return failed.value, at
-
-    failed, at = clock.run(main(), virtual=True)
-    assert type(failed) is error
-    assert failed.provider == "polly"
-    assert at <= within
-    if isinstance(failed, RateLimited):
-        assert failed.retry_after_seconds == 7.0
-
-
-def test_silence_in_the_middle_is_a_stall_within_the_deadline():
-    fault = Fault("tts", "stall", after_audio_seconds=0.5, for_seconds=60.0)
-
-    async def main():
-        async with served(faults=(fault,)) as (server, voice):
-            speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
-            await speech.add(
-                TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK), voice.provider
-            )
-            await speech.end()
-            await clock.sleep(0.01)
-            return speech.parts[0].error, clock.now(), server.gone
-
-    error, at, gone = clock.run(main(), virtual=True)
-    assert isinstance(error, Stalled)
-    assert at < 4.0
-    assert gone == [pytest.approx(at - 0.01, abs=1e-3)]
-
-
-@pytest.mark.parametrize(
     ("wrong", "said"),
     [
         (keys(key="WRONGANDSECRET"), "UnrecognizedClientException"),
@@ -289,18 +213,6 @@ def test_a_wrong_key_is_rejected_and_none_is_shown(
         error = clock.run(main(), virtual=True)
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert wrong[variable].reveal() not in caplog.text + repr(error) + str(error)
-
-
-def test_nobody_there():
-    async def main():
-        async with nothing_left():
-            url = f"http://127.0.0.1:{refused_port()}"
-            voice = PollySynthesizer({"polly_url": url, "keys": keys()})
-            with pytest.raises(ConnectFailed):
-                await spoken(voice)
-            await voice.terminate()
-
-    clock.run(main(), virtual=True)
 
 
 def test_the_handler_makes_it():
