@@ -76,8 +76,8 @@ class AnthropicAgent(BaseAgent):
             raise BrokenStream(self.provider, "not an event of a message") from None
 
     async def warm_up(self) -> None:
-        """Make the client."""
-        self._connected()
+        """Make the client, and what the SDK puts off until it is used."""
+        _ = self._connected().messages
 
     async def hang_up(self) -> None:
         """Close the connections."""

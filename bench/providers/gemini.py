@@ -80,8 +80,10 @@ class GeminiAgent(BaseAgent):
             raise BrokenStream(self.provider, "not a piece of an answer") from None
 
     async def warm_up(self) -> None:
-        """Make the client."""
-        self._connected()
+        """Make the client, and what the SDK puts off until it is used."""
+        _ = self._connected().aio.models
+        for kind in (types.Content, types.GenerateContentConfig, Chunk):
+            kind.model_rebuild()
 
     async def hang_up(self) -> None:
         """Close the connections."""

@@ -77,8 +77,8 @@ class OpenAIAgent(BaseAgent):
             raise BrokenStream(self.provider, "not a chunk of a chat completion") from None
 
     async def warm_up(self) -> None:
-        """Make the client."""
-        self._connected()
+        """Make the client, and what the SDK puts off until it is used."""
+        _ = self._connected().chat.completions
 
     async def hang_up(self) -> None:
         """Close the connections."""
