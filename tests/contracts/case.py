@@ -74,11 +74,11 @@ class Case:
 
     def make_emulator(self, *args: Any, **options: Any) -> Any:
         """The emulator, not serving yet."""
-        return _named(self.emulator)(*args, **options)
+        return named(self.emulator)(*args, **options)
 
     def make_adapter(self, url: str, *, key: str | None = None, **config: Any) -> Any:
         """The adapter, which will ask at `url`, with the right key unless given another."""
-        return _named(self.adapter)(self.agent_config(url, key=key, **config))
+        return named(self.adapter)(self.agent_config(url, key=key, **config))
 
     def agent_config(self, url: str, *, key: str | None = None, **config: Any) -> dict[str, Any]:
         """What `make_adapter` makes it from."""
@@ -90,7 +90,7 @@ class Case:
 
     def run(self, main: Coroutine[Any, Any, T]) -> T:
         """Let it happen on the clock that the SDK can live on, everything imported."""
-        _named(self.emulator), _named(self.adapter)
+        named(self.emulator), named(self.adapter)
         return clock.run(main, virtual=self.virtual)
 
     def but(self, **changes: Any) -> Case:
@@ -108,6 +108,7 @@ def _all() -> Iterator[Case]:
         yield from importlib.import_module(f"tests.contracts.cases.{path.stem}").CASES
 
 
-def _named(place: str) -> Callable[..., Any]:
+def named(place: str) -> Callable[..., Any]:
+    """What "module:name" stands for."""
     module, _, name = place.partition(":")
     return getattr(importlib.import_module(module), name)

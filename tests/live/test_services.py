@@ -1,0 +1,151 @@
+"""The real services, with real keys: a sentence spoken, heard and answered, for next to nothing.
+
+Never by default: `pytest -m live tests/live`, with the keys in the environment or in `.env`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import clock, config
+from bench.audio import read_wav
+from bench.engine.agent import BaseAgent
+from bench.engine.worker import spawn
+from bench.errors import ProviderError, Rejected
+from bench.settings import Secret
+from bench.trace import Trace
+from tests.contracts.case import Case, named
+from tests.contracts.each import each
+from tests.contracts.served import CHUNK, errors_of, heard, places, plain, said_aloud, spoken
+
+pytestmark = pytest.mark.live
+
+AUDIO = Path(__file__).parents[2] / "scenarios" / "audio"
+SENTENCE = "We are open from nine to five on weekdays."
+QUESTION = "Answer with one word: what colour is grass?"
+PATIENCE_SECONDS = 20.0
+FRAME = 640  # bytes: 20 ms
+PLACE_SECONDS = 0.3  # by which two recognisers may differ over where a word lies
+A_FILE = "GOOGLE_APPLICATION_CREDENTIALS"  # names one, and is no key itself
+
+
+def live(case: Case, **wrong: str) -> Any:
+    """The adapter at its vendor's own address, with the keys there are."""
+    if case.missing:
+        pytest.skip(case.missing)
+    keys = config.read_keys()
+    if lacking := [name for name in case.row.variables if not keys.get(name)]:
+        pytest.skip(f"set {' and '.join(lacking)}")
+    keys |= {variable: Secret(text) for variable, text in wrong.items()}
+    adapter = named(case.adapter)({**case.config, "keys": keys})
+    adapter.trace = Trace()
+    return adapter
+
+
+def sentence() -> tuple[bytes, list[tuple[str, int, int]]]:
+    """The sentence as the scenarios have it: its PCM and where its words lie."""
+    for path in sorted(AUDIO.glob("*.json")):
+        told = json.loads(path.read_text("utf-8"))
+        if told["text"] == SENTENCE:
+            words = [(plain(word), begin, end) for word, begin, end in told["words"]]
+            return read_wav(path.with_suffix(".wav"))[0], words
+    raise AssertionError(f"no sound says {SENTENCE!r}")
+
+
+async def listened(listener: Any) -> tuple[list[Any], list[BaseException]]:
+    """What a service makes of the sentence; what went wrong, instead, ends it."""
+    pcm, _ = sentence()
+    errors, said = errors_of(listener), list[Any]()
+    listener.start()
+
+    async def speak() -> None:
+        sound = pcm + bytes(2 * 16_000 * round(PATIENCE_SECONDS))
+        for start in range(0, len(sound), FRAME):
+            listener.send_audio(sound[start : start + FRAME])
+            await clock.sleep(FRAME / 32_000)
+
+    speaker = spawn(speak(), name="microphone")
+    try:
+        async with clock.deadline(PATIENCE_SECONDS):
+            while not errors and "weekdays" not in plain(" ".join(o.message for o in finals(said))):
+                await clock.sleep(0.05)
+                said += heard(listener)
+    finally:
+        speaker.cancel()
+        await listener.terminate()
+    return said, errors
+
+
+def finals(said: list[Any]) -> list[Any]:
+    return [one for one in said if one.is_final]
+
+
+async def answered(agent: BaseAgent) -> str:
+    """The answer to the question."""
+    agent.start()
+    agent.transcript.add_human_message(QUESTION)
+    try:
+        responses = agent.generate_response(QUESTION, False, "")
+        return "".join([response.message.text async for response in responses])
+    finally:
+        await agent.terminate()
+
+
+@each("transcriber")
+def test_a_sentence_is_heard_and_its_words_are_where_they_were_said(case: Case):
+    listener = live(case)
+    said, errors = clock.run(listened(listener))
+    assert errors == []
+    assert len(said) > len(finals(said))
+    known = [place for one in finals(said) for place in places(one.words)]
+    there = {word: begin for word, begin, _ in sentence()[1]}
+    common = [(begin - there[word]) / 16_000 for word, begin, _ in known if word in there]
+    assert len(common) >= len(there) - 3
+    assert all(abs(seconds) < PLACE_SECONDS for seconds in common)
+
+
+@each("llm")
+def test_a_question_is_answered(case: Case):
+    agent = live(case)
+    assert "green" in clock.run(answered(agent)).lower()
+
+
+@each("voice")
+def test_a_sentence_is_spoken(case: Case):
+    voice = live(case)
+
+    async def main() -> bytes:
+        try:
+            return b"".join([chunk.chunk for _, chunk in await spoken(voice, SENTENCE)])
+        finally:
+            await voice.terminate()
+
+    pcm = clock.run(main())
+    assert 1.0 <= len(pcm) / 32_000 <= 8.0
+    assert any(pcm[: -CHUNK or None])
+
+
+@each()
+def test_a_wrong_key_is_rejected(case: Case):
+    if case.key is None or case.key == A_FILE:
+        pytest.skip("there is no key to be wrong")
+    adapter = live(case, **{case.key: "wrong-0123456789abcdef"})
+
+    async def main() -> BaseException | None:
+        if case.role == "transcriber":
+            return (await listened(adapter))[1][0]
+        try:
+            if case.role == "llm":
+                await answered(adapter)
+                return None
+            return await said_aloud(adapter, "Hello.")
+        except ProviderError as error:
+            return error
+        finally:
+            await adapter.terminate()
+
+    assert isinstance(clock.run(main()), Rejected)
