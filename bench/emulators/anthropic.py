@@ -10,7 +10,7 @@ from bench.emulators.answers import EVENTS, LanguageModel, Written, count, token
 from bench.emulators.serving import Answer, Request
 
 KEY = "an-anthropic-key-for-emulators"
-PATH = "/v1/messages"
+PATH, COUNT_PATH = "/v1/messages", "/v1/messages/count_tokens"
 _NAMES: Mapping[int, tuple[str, str]] = {
     400: ("invalid_request_error", "the request is not as it should be"),
     401: ("authentication_error", "invalid API key"),
@@ -25,7 +25,10 @@ _NAMES: Mapping[int, tuple[str, str]] = {
 
 
 class AnthropicEmulator(LanguageModel):
-    """A server of `/v1/messages`; the key comes as a bearer's or as `x-api-key`."""
+    """A server of `/v1/messages` and its `count_tokens`.
+
+    The key comes as a bearer's or as `x-api-key`.
+    """
 
     usual_key = KEY
     malformed = b'event: content_block_delta\ndata: {"type": "content_bl\n\n'
@@ -36,13 +39,17 @@ class AnthropicEmulator(LanguageModel):
         if self.key != shown[0] and f"Bearer {self.key}" != shown[1]:
             answer.whole(401, self._error(401))
             return
-        if (request.method, request.path) != ("POST", PATH):
+        if request.method != "POST" or request.path not in (PATH, COUNT_PATH):
             answer.whole(404, self._error(404))
             return
         try:
             if "anthropic-version" not in headers:
                 raise ValueError("anthropic-version: header is required")
             body = request.json()
+            asked = count(body.get("system"), *(one["content"] for one in body["messages"]))
+            if request.path == COUNT_PATH:
+                answer.whole(200, {"input_tokens": asked})
+                return
             model, written = str(body["model"]), self._reply(body)
         except (ValueError, LookupError, TypeError) as error:
             answer.whole(400, self._error(400, str(error)))
@@ -50,7 +57,6 @@ class AnthropicEmulator(LanguageModel):
         self.requests.append(body)
         if await self._refused(answer):
             return
-        asked = count(body.get("system"), *(one["content"] for one in body["messages"]))
         if body.get("stream"):
             await self._stream(answer, model, written, asked)
         else:

@@ -178,14 +178,16 @@ def test_the_emulator_serves_the_plain_sdk():
                 {"role": "user", "content": [result]},
             ]
             answer = await client.messages.create(messages=asked, tools=[TOOL], **ASKED)
-            return text, streamed, whole, answer
+            counted = await client.messages.count_tokens(messages=asked[:1], model="m")
+            return text, streamed, whole, answer, counted
 
-    text, streamed, whole, answer = clock.run(main(), virtual=True)
+    text, streamed, whole, answer, counted = clock.run(main(), virtual=True)
     assert text == ["One", " moment."]
     assert streamed.content[1].type == whole.content[1].type == "tool_use"
     assert streamed.content[1].input == whole.content[1].input == {"day": "Monday"}
     assert (streamed.stop_reason, streamed.usage.output_tokens) == ("tool_use", 6)
     assert whole.usage == streamed.usage
+    assert counted.input_tokens == whole.usage.input_tokens == 4
     assert answer.stop_reason == "end_turn"
     assert answer.content[0].type == "text"
     assert answer.content[0].text == "There are three."
