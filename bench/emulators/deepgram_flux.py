@@ -75,7 +75,8 @@ class FluxEmulator(DeepgramEmulator):
 
     It tells turns: what was said so far four times a second of audio and with every word, and the
     end when its made-up confidence passes `eot_threshold`. With `warns_with`, a code and a
-    description, sessions are warned at their begin.
+    description, sessions are warned at their begin. Unless it is `chatty`, it says nothing between
+    two turns.
     """
 
     paths = ("/v1/listen", PATH)
@@ -85,10 +86,11 @@ class FluxEmulator(DeepgramEmulator):
         feed: TruthFeed | EarsMaker,
         *,
         warns_with: tuple[str, str] | None = None,
+        chatty: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(feed, **options)
-        self.warns_with = warns_with
+        self.warns_with, self.chatty = warns_with, chatty
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
         """Why a session that is asked for like that cannot be had; "" when it can."""
@@ -105,7 +107,9 @@ class FluxEmulator(DeepgramEmulator):
         if path != PATH:
             return super().session(connection, path, query)
         thresholds = Thresholds().changed(query)
-        return _Turns(connection, thresholds, self.ears, self.trouble, self.warns_with)
+        session = _Turns(connection, thresholds, self.ears, self.trouble)
+        session.warning, session.chatty = self.warns_with, self.chatty
+        return session
 
 
 class _Turns:
@@ -117,11 +121,11 @@ class _Turns:
         thresholds: Thresholds,
         ears: EarsMaker,
         trouble: Trouble,
-        warning: tuple[str, str] | None,
     ) -> None:
+        self.warning: tuple[str, str] | None = None
+        self.chatty = True
         self._turns = Turns(ears, self._ends, self._eager)
         self._connection, self._thresholds = connection, thresholds
-        self._warning = warning
         self._telling = Telling(connection, trouble, MALFORMED, self._stamped)
         self._sequence = 0  # of the next message
         self._index = 0  # of the turn under way
@@ -134,8 +138,8 @@ class _Turns:
 
     async def begin(self) -> None:
         await self._telling.tell({"type": "Connected"})
-        if self._warning is not None:
-            code, description = self._warning
+        if self.warning is not None:
+            code, description = self.warning
             told = {"type": "Warning", "code": code, "description": description}
             await self._telling.tell(told)
 
@@ -143,8 +147,9 @@ class _Turns:
         for heard in await self._turns.take(pcm):
             await self._tell(heard, trigger=self._trigger(heard))
         if self._turns.samples - self._told_at >= samples_of(UPDATE_SECONDS):
-            words = self._turns.words
-            await self._telling.tell(self._info(TurnHeard("grew", words)))
+            stands = self._info(TurnHeard("grew", self._turns.words))
+            if self.chatty or self._turns.words:
+                await self._telling.tell(stands)
 
     async def obey(self, message: Mapping[str, Any]) -> bool:
         match message.get("type"):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
+from bench.engine.patience import Patience
 from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.events import Word
 from bench.providers.deepgram import DeepgramTranscriber, client_at
@@ -50,6 +51,8 @@ class FluxTranscriber(DeepgramTranscriber):
         self._thresholds = {name: config[name] for name in THRESHOLDS if config.get(name)}
         self._hint = config.get("language")
         self._ended = -1  # the newest turn of this stream that is over
+        self._speaking = False  # a turn is under way, of which more has to come
+        self._chatty = False  # the service also says how silence stands
 
     def _listening(self) -> contextlib.AbstractAsyncContextManager[Any]:
         multilingual = self._hint and self.model.endswith("multi")
@@ -63,8 +66,14 @@ class FluxTranscriber(DeepgramTranscriber):
         )
 
     async def _open(self, connection: AsyncV2SocketClient) -> None:
-        self._ended = -1
+        self._ended, self._speaking, self._chatty = -1, False, False
         await self._message(connection)  # it says that it is connected
+
+    def _waits(self, patience: Patience) -> None:
+        """Whether it owes an answer to silence its documentation leaves open; to speech it does,
+        and is known to fall silent in the middle of a turn."""
+        if self._speaking or self._chatty:
+            super()._waits(patience)
 
     async def _bridge(self, connection: AsyncV2SocketClient) -> None:
         self.intake.padded(BRIDGE_SAMPLES)
@@ -73,9 +82,12 @@ class FluxTranscriber(DeepgramTranscriber):
     async def _take_in(self, message: Any) -> None:
         if message.type != "TurnInfo" or _turn(message) <= self._ended:
             return  # a turn that is over stays as it was
-        if message.event == "EndOfTurn":
+        ended, text = message.event == "EndOfTurn", getattr(message, "transcript", "")
+        self._speaking = not ended and (bool(text) or message.event == "StartOfTurn")
+        self._chatty = self._chatty or not (text or self._speaking)
+        if ended:
             self._ended = _turn(message)
-        elif getattr(message, "transcript", "") == self._told:
+        elif text == self._told:
             return  # four times a second it says how things stand
         await self._say(_read, message)
 

@@ -302,17 +302,26 @@ def test_a_turn_that_is_over_stays_as_it_was(kind: str):
     assert clock.run(main(), virtual=True) == [grown, grown]
 
 
-def test_who_connects_and_says_nothing_is_given_up():
-    """A peer that takes the socket and never says that it is connected."""
-
+@pytest.mark.parametrize("chatty", [True, False])
+def test_who_falls_silent_in_the_middle_of_a_turn_is_given_up(chatty: bool):
     async def main():
-        fault = Fault("stt", "stall", for_seconds=100.0)
-        async with served(faults=(fault,)) as (_, listener):
+        fault = Fault("stt", "stall", after_partial=2, for_seconds=100.0)
+        async with served(faults=(fault,), chatty=chatty) as (_, listener):
             await microphone(listener, 12.0)
             return failures(listener)
 
     failed, *_ = clock.run(main(), virtual=True)
     assert failed.kind == "Stalled"
+    assert failed.after_seconds == pytest.approx(0.98 + 8.0 + 0.5, abs=0.05)  # and the hang-up
+
+
+def test_a_service_that_says_nothing_between_turns_is_no_stall():
+    async def main():
+        async with served(chatty=False) as (_, listener):
+            await microphone(listener, 30.0)
+            return len([one for one in heard(listener) if one.is_final]), failures(listener)
+
+    assert clock.run(main(), virtual=True) == (2, [])
 
 
 def test_the_model_chooses_the_protocol():
