@@ -126,7 +126,8 @@ class Answer:
         self._item, self._queue, self._record = item, queue, record
         self._on_answer = on_answer
         self._first: AgentResponse | None = None
-        self._pieces = self._letters = 0
+        self._pieces = 0
+        self._said = list[str]()  # in this round
         self._usage: dict[str, int] = {}  # of this round
         self._used = Counter[str]()  # in the rounds before it
         self._ends_call = item.ends_call
@@ -140,7 +141,7 @@ class Answer:
     def tokens(self) -> float:
         """What this round has used: by the provider's account, else by the letters of the text."""
         told = [next((self._usage[n] for n in names if n in self._usage), 0) for names in TOKENS]
-        return float(sum(told)) or self._letters / LETTERS_PER_TOKEN
+        return float(sum(told)) or len("".join(self._said)) / LETTERS_PER_TOKEN
 
     async def add(self, response: GeneratedResponse) -> None:
         """Hand on the next piece; waits while the queue is full."""
@@ -151,7 +152,7 @@ class Answer:
             self._item.is_interruptible = response.is_interruptible
         if response.message.text:
             self._pieces += 1
-            self._letters += len(response.message.text)
+            self._said.append(response.message.text)
         if response.ends_call:
             self._ends_call = True
         piece, queue = self._piece(response), self._queue
@@ -163,7 +164,7 @@ class Answer:
     def next_round(self) -> None:
         """The agent begins anew: what it counts, it counts from 0."""
         self._used.update(self._usage)
-        self._usage, self._letters = {}, 0
+        self._usage, self._said = {}, []
 
     async def close(self, *, failed: bool = False) -> None:
         """Hand on the end of it."""

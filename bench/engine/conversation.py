@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import logging
 from typing import Any
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse, BaseAgent, GeneratedResponse, TranscriptionAgentInput
-from bench.engine.answering import AgentResponsesWorker, SpeechEvent
+from bench.engine.answering import SpeechEvent
 from bench.engine.closing import close_all
-from bench.engine.fallback import name_of
-from bench.engine.floor import Floor
 from bench.engine.idle import IdleWatch
-from bench.engine.listening import TranscriptionsWorker
 from bench.engine.microphone import Microphone
 from bench.engine.output import OutputDevice
 from bench.engine.parts import backups_of, set_rate, shown, warm_up
+from bench.engine.road import Road
 from bench.engine.settings import ConversationSettings
-from bench.engine.speaking import SynthesisResultsWorker
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer
 from bench.engine.transcriber import BaseTranscriber, Transcription
 from bench.engine.transcript import Message, Transcript
 from bench.engine.turns import Bot, TurnTaker
 from bench.engine.vad import Probability
 from bench.engine.words import ends_the_call
-from bench.engine.worker import QUEUE_SIZE, BaseWorker, spawn
+from bench.engine.worker import spawn
 from bench.events import ConversationEnded, ConversationStarted, SettingsChanged, TurnCommitted
 from bench.trace import Trace
 
 WORKERS_STOP_SECONDS, CONNECTIONS_CLOSE_SECONDS = 0.7, 0.25  # within one second in all
 
 _ids = itertools.count(1)
-logger = logging.getLogger(__name__)
 
 
 class StreamingConversation:
@@ -72,21 +67,18 @@ class StreamingConversation:
         self._retired: list[BaseSynthesizer] = []  # may still be speaking; closed at the end
         self._turns = TurnTaker(self.settings, lambda text: self.agent.is_complete(text))
         self._idle = IdleWatch(self._silence_lasts)
-        speeches: asyncio.Queue[SpeechEvent] = asyncio.Queue(QUEUE_SIZE)
-        self._answering = AgentResponsesWorker(
-            agent.output_queue, speeches, synthesizer, self.settings
+        self._road = Road(
+            transcriber,
+            agent,
+            synthesizer,
+            output_device,
+            settings=self.settings,
+            trace=self.trace,
+            turns=self._turns,
+            commit=self._commit,
         )
-        self._speaking = SynthesisResultsWorker(
-            speeches, output_device, agent.transcript, self.settings
-        )
-        self._floor = Floor(self._speaking, self.settings, self.trace.record)
-        self._listening = TranscriptionsWorker(
-            transcriber.output_queue,
-            agent.input_queue,
-            self._floor,
-            self._turns,
-            self._commit,
-        )
+        self._floor, self._speaking = self._road.floor, self._road.speaking
+        self._listening = self._road.listening
         self._microphone = Microphone(transcriber, vad, self.settings, self._listening.listen)
         self._wire()
 
@@ -107,7 +99,7 @@ class StreamingConversation:
         self.trace.start()
         self.trace.record(ConversationStarted(self._shown_settings()))
         set_rate(self.synthesizer, self.output_device.sampling_rate)
-        for worker in self._road():
+        for worker in self._road.workers:
             worker.start()
         if self.settings.greeting:
             self.say(self.settings.greeting, self.settings.greeting_interruptible)
@@ -139,7 +131,7 @@ class StreamingConversation:
     def say(self, text: str, is_interruptible: bool = True, *, ends_call: bool = False) -> None:
         """Speak `text` as an answer of the bot's that nobody asked for."""
         response = GeneratedResponse(BaseMessage(text), is_interruptible, ends_call)
-        self._speak(AgentResponse(response, turn=self.turn, is_last=True))
+        self._road.say(AgentResponse(response, turn=self.turn, is_last=True))
 
     def change(self, **settings: Any) -> None:
         """Change settings, in force from the next turn on.
@@ -167,8 +159,7 @@ class StreamingConversation:
     @property
     def is_human_speaking(self) -> bool:
         """Whether the user makes a sound that is speech."""
-        microphone = self._microphone
-        return microphone.speech if microphone.has_vad else bool(self._turns.text)
+        return self._microphone.speech or (not self._microphone.has_vad and bool(self._turns.text))
 
     @property
     def is_quiet(self) -> bool:
@@ -209,42 +200,18 @@ class StreamingConversation:
         event.list_in(self._floor.live)
         return event
 
-    def _others_listen(self, transcriber: BaseTranscriber) -> None:
-        self._listening.provider = name_of(transcriber)
-
     def _user_active(self) -> None:
         self._idle.user_spoke()
         self._idle.restart(self.settings.idle_seconds)
 
     def _wire(self) -> None:
-        agent, answering, speaking = self.agent, self._answering, self._speaking
-        live, listening = self._floor.live, self._listening
-        for worker in self._road():
-            worker.trace = self.trace
-        agent.settings = self.settings
-        agent.settled = speaking.settled
-        agent.on_answer = lambda answer: answer.list_in(live)
-        answering.on_speech = lambda speech: speech.list_in(live)
-        answering.on_failure = self._answer_failed
-        self._floor.on_interrupted = listening.interrupted
-        listening.on_activity = self._user_active
-        listening.provider = name_of(self.transcriber)
-        self.transcriber.on_takeover = self._others_listen
+        speaking = self._speaking
+        self._listening.on_activity = self._user_active
+        self._road.answering.on_failure = self._answer_failed
         speaking.on_playing = self._plays
         speaking.on_cut = self._was_cut
         speaking.on_finished = self._was_played
         speaking.on_failure = self._speech_failed
-
-    def _road(self) -> tuple[BaseWorker, ...]:
-        return (self.transcriber, self._listening, self.agent, self._answering, self._speaking)
-
-    def _speak(self, answer: AgentResponse) -> None:
-        answer.list_in(self._floor.live)
-        try:
-            self.agent.output_queue.put_nowait(answer)
-        except asyncio.QueueFull:
-            answer.done()
-            logger.error("too much to say already; left out %d letters", len(answer.message.text))
 
     def _plays(self, message: Message | None) -> None:
         if message is not None:
@@ -271,14 +238,12 @@ class StreamingConversation:
             answer.asked.cancel()  # nobody will read the rest
         if self.settings.apology and not answer.is_apology:
             response = GeneratedResponse(BaseMessage(self.settings.apology))
-            self._speak(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
+            self._road.say(AgentResponse(response, turn=self.turn, is_last=True, is_apology=True))
 
     def _silence_lasts(self, times: int) -> bool:
         """Break the silence; False when there is none."""
         self._idle.restart(self.settings.idle_seconds)
-        if self.bot() is not Bot.IDLE or self._floor.live or self._turns.text:
-            return False
-        if self.is_human_speaking:
+        if self.bot() is not Bot.IDLE or not self.is_quiet:
             return False
         prompts = self.settings.idle_prompts
         if times <= len(prompts):
@@ -304,10 +269,9 @@ class StreamingConversation:
         if synthesizer is not None:
             set_rate(synthesizer, self.output_device.sampling_rate)
             self._retired.append(self.synthesizer)
-            self.synthesizer = self._answering.synthesizer = synthesizer
+            self.synthesizer = self._road.answering.synthesizer = synthesizer
         self.settings = self.settings.changed(**changes)
-        for part in (self._turns, self._floor, self.agent, self._answering, self._speaking):
-            part.settings = self.settings
+        self._road.change(self.settings)
         if any(name.startswith("vad_") for name in changes):
             self._microphone.renew(self.settings)
         self.trace.record(SettingsChanged(self._shown_settings(), turn=self.turn))
@@ -319,7 +283,7 @@ class StreamingConversation:
         self._open = False
         self._idle.stop()
         await self._drain(drain_seconds)
-        await close_all(self._road(), WORKERS_STOP_SECONDS)
+        await close_all(self._road.workers, WORKERS_STOP_SECONDS)
         for event in tuple(self._floor.live):
             event.done()
         voices = (*self._retired, self.synthesizer)

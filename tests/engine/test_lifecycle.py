@@ -241,7 +241,7 @@ def test_start_twice_is_start_once():
 def test_every_queue_is_bounded():
     scene = clock.run(_made(), virtual=True)
     conversation = scene.conversation
-    for worker in conversation._road():
+    for worker in conversation._road.workers:
         assert 0 < worker.input_queue.maxsize <= 250, worker.name
         assert 0 < worker.output_queue.maxsize <= QUEUE_SIZE, worker.name
 
