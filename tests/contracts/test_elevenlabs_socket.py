@@ -6,6 +6,7 @@ What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
 import asyncio
 import base64
 import contextlib
+import hashlib
 import json
 import logging
 from collections.abc import AsyncGenerator
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.contract
 TEXT = "Yes, we are open from nine to five."
 OTHER = "Would you like to book a table for tonight?"
 CHUNK = 640  # 20 ms
+HANDSHAKE = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # of RFC 6455
 Chunks = list[tuple[float, ChunkResult]]
 
 
@@ -435,26 +437,48 @@ def test_silence_in_the_middle_is_a_stall_of_that_sentence_alone():
     assert (pcm, sessions) == (tone.speak(OTHER)[0], 1)
 
 
-def test_a_peer_that_is_dead_holds_nobody_up():
+@pytest.mark.parametrize("shakes_hands", [False, True])
+def test_a_peer_that_is_dead_holds_nobody_up(shakes_hands: bool):
+    """Not while connecting, and not once there is a text under way that is called off."""
+
     async def main():
         async with nothing_left():
             held = asyncio.Event()
 
             async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                if shakes_hands:
+                    writer.write(accepted(await reader.readuntil(b"\r\n\r\n")))
                 await held.wait()
                 writer.close()
 
             async with await asyncio.start_server(mute, "127.0.0.1", 0) as server:
                 voice = voice_at(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-                with pytest.raises(ConnectFailed, match="in time"):
-                    await spoken(voice)
-                at = clock.now()
+                speech = Speech(16_000, CHUNK, first_seconds=8.0, stall_seconds=3.0)
+                await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
+                await clock.sleep(3.0)
+                error = speech.parts[0].error
+                await speech.close()
+                closed = clock.now()
                 await voice.terminate()
                 held.set()
-                return at, clock.now()
+                return error, closed, clock.now()
 
-    at, ended = clock.run(main(), virtual=True)
-    assert (at, ended) == (2.0, 2.0)
+    error, closed, ended = clock.run(main(), virtual=True)
+    assert (type(error) is ConnectFailed) is not shakes_hands
+    assert closed == 3.0
+    assert ended - closed <= 0.5
+
+
+def accepted(request: bytes) -> bytes:
+    """The answer to a handshake."""
+    (key,) = [
+        line.split(b": ")[1]
+        for line in request.split(b"\r\n")
+        if line.lower().startswith(b"sec-websocket-key")
+    ]
+    token = base64.b64encode(hashlib.sha1(key + HANDSHAKE).digest())
+    head = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    return head + b"Sec-WebSocket-Accept: " + token + b"\r\n\r\n"
 
 
 def test_a_wrong_key_is_rejected_and_none_is_shown(caplog: pytest.LogCaptureFixture):
