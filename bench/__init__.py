@@ -36,13 +36,17 @@ if TYPE_CHECKING:
     from bench.engine.agent import (
         AgentResponse,
         BaseAgent,
-        BaseMessage,
         GeneratedResponse,
         TranscriptionAgentInput,
     )
     from bench.engine.conversation import StreamingConversation
     from bench.engine.output import OutputDevice
-    from bench.engine.synthesizer import BaseSynthesizer, ChunkResult, SynthesisResult
+    from bench.engine.synthesizer import (
+        BaseMessage,
+        BaseSynthesizer,
+        ChunkResult,
+        SynthesisResult,
+    )
     from bench.engine.transcriber import BaseTranscriber, Transcription
     from bench.engine.transcript import Message, Sender, Transcript
     from bench.engine.worker import BaseWorker, InterruptibleEvent
@@ -77,13 +81,17 @@ _HOMES = {
     "bench.engine.agent": (
         "AgentResponse",
         "BaseAgent",
-        "BaseMessage",
         "GeneratedResponse",
         "TranscriptionAgentInput",
     ),
     "bench.engine.conversation": ("StreamingConversation",),
     "bench.engine.output": ("OutputDevice",),
-    "bench.engine.synthesizer": ("BaseSynthesizer", "ChunkResult", "SynthesisResult"),
+    "bench.engine.synthesizer": (
+        "BaseMessage",
+        "BaseSynthesizer",
+        "ChunkResult",
+        "SynthesisResult",
+    ),
     "bench.engine.transcriber": ("BaseTranscriber", "Transcription"),
     "bench.engine.transcript": ("Message", "Sender", "Transcript"),
     "bench.engine.worker": ("BaseWorker", "InterruptibleEvent"),
