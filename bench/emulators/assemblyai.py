@@ -16,7 +16,7 @@ from bench import clock
 from bench.audio import samples_in
 from bench.emulators.assemblyai_session import Invalid, Session
 from bench.emulators.hearing import EarsMaker, ears_of
-from bench.emulators.telling import Telling, serving_sockets, turn_down
+from bench.emulators.telling import Telling, serving_sockets, slowness_of, turn_down
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
@@ -72,8 +72,8 @@ class AssemblyAIEmulator:
         self.lengths: list[int] = []
         self.gone: list[float] = []
         self.url = ""
-        self._ears = ears_of(feed, interim, final)
         self._trouble = Trouble(faults, "stt", turn)
+        self._ears = ears_of(feed, interim, final, slowness_of(self._trouble))
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[AssemblyAIEmulator, None]:

@@ -16,7 +16,7 @@ from bench import clock
 from bench.audio import samples_in
 from bench.emulators.deepgram_results import Listening, Options
 from bench.emulators.hearing import EarsMaker, ears_of
-from bench.emulators.telling import Message, Telling, serving_sockets, turn_down
+from bench.emulators.telling import Message, Telling, serving_sockets, slowness_of, turn_down
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
@@ -79,7 +79,8 @@ class DeepgramEmulator:
         self.samples = 0
         self.gone: list[float] = []
         self.url = ""
-        self.ears, self.trouble = ears_of(feed, interim, final), Trouble(faults, "stt", turn)
+        self.trouble = Trouble(faults, "stt", turn)
+        self.ears = ears_of(feed, interim, final, slowness_of(self.trouble))
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[Self, None]:

@@ -49,23 +49,35 @@ EarsMaker = Callable[[int | None], Ears]
 only `finish` ends one."""
 
 
-def ears_of(feed: TruthFeed | EarsMaker, interim: Seconds, final: Seconds) -> EarsMaker:
+def _usual() -> float:
+    return 1.0
+
+
+def ears_of(
+    feed: TruthFeed | EarsMaker,
+    interim: Seconds,
+    final: Seconds,
+    slowness: Callable[[], float] = _usual,
+) -> EarsMaker:
     """What an emulator hears with: a script's truth, or ears of the caller's own."""
-    return scripted(feed, interim, final) if isinstance(feed, TruthFeed) else feed
+    return scripted(feed, interim, final, slowness) if isinstance(feed, TruthFeed) else feed
 
 
-def scripted(feed: TruthFeed, interim: Seconds, final: Seconds) -> EarsMaker:
+def scripted(
+    feed: TruthFeed, interim: Seconds, final: Seconds, slowness: Callable[[], float] = _usual
+) -> EarsMaker:
     """Ears that know what is said, and tell it by the length of the audio alone.
 
     A partial comes `interim()` seconds of audio after a word, a final `final()` seconds after the
-    pause that ends the words. The first sample of a connection is the sample of the microphone that
-    `feed.begins` says, else the one after the last that any of these ears was sent.
+    pause that ends the words; both are drawn when an utterance begins, and are `slowness()` times
+    as long. The first sample of a connection is the sample of the microphone that `feed.begins`
+    says, else the one after the last that any of these ears was sent.
     """
     sent = _Count()
 
     def ears(pause: int | None) -> Ears:
         base = sent.samples if feed.begins is None else feed.begins()
-        return _ScriptedEars(feed, base, pause, (interim, final), sent)
+        return _ScriptedEars(feed, base, pause, (interim, final, slowness), sent)
 
     return ears
 
@@ -83,13 +95,13 @@ class _ScriptedEars:
         feed: TruthFeed,
         base: int,
         pause: int | None,
-        draws: tuple[Seconds, Seconds],
+        draws: tuple[Seconds, Seconds, Callable[[], float]],
         sent: _Count,
     ) -> None:
         self.samples = 0
         self.speaking_since: int | None = None
         self._feed, self._base, self._pause, self._sent = feed, base, pause, sent
-        self._draw_interim, self._draw_final = draws
+        self._draw_interim, self._draw_final, self._slowness = draws
         self._interim = self._final = 0  # the delays of the utterance under way
         self._done = 0  # words that are final
         self._shown = 0  # words of the newest partial
@@ -125,8 +137,9 @@ class _ScriptedEars:
         """What is due of an utterance that has begun."""
         if self.speaking_since is None:
             self.speaking_since = words[0].start_sample
-            self._interim = samples_of(self._draw_interim())
-            self._final = samples_of(self._draw_final())
+            factor = self._slowness()
+            self._interim = samples_of(factor * self._draw_interim())
+            self._final = samples_of(factor * self._draw_final())
         pause, end = self._pause, words[-1].end_sample
         if pause is not None and self.samples >= end + pause + self._final:
             return self._end(words)

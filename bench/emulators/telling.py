@@ -57,6 +57,16 @@ async def turn_down(
     return response
 
 
+def slowness_of(trouble: Trouble) -> Callable[[], float]:
+    """How many times as late as usual the next utterance is told."""
+
+    def slowness() -> float:
+        fault = trouble.suffers(("slow",))
+        return 1.0 if fault is None else fault.factor
+
+    return slowness
+
+
 class Telling:
     """Tells one client what was heard, with the faults of its stage.
 

@@ -205,6 +205,20 @@ def test_an_error_of_the_service_is_told(code: str):
     assert (failed.kind, KEY in failed.message) == ("BrokenStream", False)
 
 
+def test_a_slow_utterance_is_told_later_and_the_next_is_not():
+    async def main():
+        async with served(faults=(Fault("stt", "slow", factor=5.0),)) as (_, listener):
+            at = list[float]()
+            while len(at) < 2:
+                await microphone(listener, 0.02)
+                at += [clock.now() for one in heard(listener) if one.is_final]
+            return at
+
+    first, second = clock.run(main(), virtual=True)
+    assert first == pytest.approx(1.5 + 0.3 + 5 * 0.1, abs=0.041)
+    assert second == pytest.approx(3.5 + 0.3 + 0.1, abs=0.041)
+
+
 def test_an_empty_frame_ends_the_stream():
     async def main():
         async with nothing_left(), DeepgramEmulator(feed()).serving() as server:
