@@ -64,6 +64,8 @@ class Teller:
                 self._user_speaks = False
             case events.TurnCommitted():
                 self._awaited, self._user_speaks = fact.turn, False
+            case events.FellBack() if fact.turn and not self._playing:
+                self._awaited = fact.turn  # somebody else is asked
             case events.Held():
                 self._held = True
             case events.Resumed():
