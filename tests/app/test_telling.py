@@ -23,9 +23,6 @@ FAILED = events.ProviderFailed("first", "Stalled", 8.0, turn=1)
 FELL = events.FellBack("first", "Stalled", 8.0, "second", turn=1)
 PLAYS = events.PlaybackStarted(1, False, turn=1)
 PLAYED = events.PlaybackFinished(1, 9, False, turn=1)
-    events.PlaybackStarted(1, False, turn=1),
-    events.PlaybackFinished(1, 9, False, turn=1),
-)
 
 
 def test_a_turn_that_failed_is_over_and_one_that_a_backup_answers_is_not():
