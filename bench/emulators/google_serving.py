@@ -64,6 +64,11 @@ class GoogleServer:
                 for side in list(self._passages):
                     side.transport.abort()
 
+    def freeze(self) -> None:
+        """Be a machine whose line was cut: nothing that comes is read any more."""
+        for side in self._passages:
+            side.transport.pause_reading()
+
     def _admit(self, group: asyncio.TaskGroup, side: _Side, inner: int) -> None:
         """A connection comes: pass it through, unless nothing is to be heard of it."""
         side.transport.pause_reading()

@@ -62,6 +62,10 @@ class GoogleSpeechEmulator:
         """When clients hung up without waiting for the rest."""
         return self._server.gone
 
+    def freeze(self) -> None:
+        """Be a machine whose line was cut."""
+        self._server.freeze()
+
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[GoogleSpeechEmulator, None]:
         """Serve until the block ends; `url` is its address, without TLS."""

@@ -44,9 +44,9 @@ OPTIONS = (
     ("grpc.min_reconnect_backoff_ms", round(1000 * CONNECT_SECONDS)),  # bounds one attempt
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
-    ("grpc.keepalive_time_ms", 30_000),  # as the vendor's own clients have it
-    ("grpc.keepalive_timeout_ms", 5000),
 )
+DEAD_SECONDS = 5.0  # without a sign of life from the other end of a connection that is written to
+KEEP_ALIVE_SECONDS = 30.0  # between two looks whether the service is there, as its own clients do
 REFUSALS = (
     StatusCode.UNAUTHENTICATED,
     StatusCode.PERMISSION_DENIED,
@@ -75,6 +75,7 @@ class GoogleAccess:
         self._plain = address.scheme == "http"
         self._target = address.netloc if address.port else f"{address.netloc}:443"
         self._credentials: Credentials | None = None
+        self.keep_alive_seconds, self.dead_seconds = KEEP_ALIVE_SECONDS, DEAD_SECONDS
         self.project = "-"  # of the credentials, "" when they name none
         self.metadata: tuple[tuple[str, str], ...] = ()
         if self._plain:
@@ -85,11 +86,16 @@ class GoogleAccess:
 
     def channel(self, transport: Any) -> aio.Channel:
         """A channel for `transport`, a class of the SDK's; it belongs to the running loop."""
+        options = (
+            *OPTIONS,
+            ("grpc.keepalive_time_ms", round(1000 * self.keep_alive_seconds)),
+            ("grpc.keepalive_timeout_ms", round(1000 * self.dead_seconds)),
+            ("grpc.enable_http_proxy", int(not self._plain)),
+        )
         if self._plain:
-            options = (*OPTIONS, ("grpc.enable_http_proxy", 0))
             return aio.insecure_channel(self._target, options=options)
         return transport.create_channel(
-            self._target, credentials=self._credentials, options=OPTIONS
+            self._target, credentials=self._credentials, options=options
         )
 
     def translated(self, error: GoogleAPICallError, *, begun: bool) -> ProviderError:
