@@ -1,5 +1,6 @@
 """The command says what it does, what it cannot do, and leaves with a code that tells which."""
 
+import itertools
 import signal
 import socket
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 
 from bench import assembly, cli
 from bench.app import serve
+from bench.cli import doctor
 from bench.errors import ConfigError
+from bench.providers.handler import ROLES
 
 pytestmark = pytest.mark.unit
 
@@ -50,23 +53,102 @@ def test_it_lists_what_exists_and_nothing_else(capsys: pytest.CaptureFixture[str
     listed = {
         line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:4] == " " * 4
     }
-    assert {"app", "replay", "scenario", "providers", "doctor", "bench"} <= listed
-    assert not {"emulate", "record"} & listed
+    assert {"app", "replay", "record", "scenario", "providers", "doctor", "bench"} <= listed
+
+
+def told_by(capsys: pytest.CaptureFixture[str], *asked: str, code: int = 0) -> list[str]:
+    """The lines that a command prints, none of them wider than a narrow terminal."""
+    assert cli.main(asked) == code
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+    return lines
 
 
 def test_the_table_of_providers(capsys: pytest.CaptureFixture[str]):
-    assert cli.main(["providers"]) == 0
-    header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split()[:4] == ["role", "name", "label", "state"]
+    header, *rows = told_by(capsys, "providers")
+    assert header.split() == ["role", "name", "label", "state"]
     assert rows[0].split() == ["transcriber", "embedded", "PocketSphinx", "ready"]
-    assert any("assemblyai" in row and "no adapter yet" in row for row in rows)
+    roles = [row.split()[0] for row in rows if row[:1].isalpha() and row.split()[0] in ROLES]
+    assert roles == sorted(roles, key=list(ROLES).index)
+    place = next(number for number, row in enumerate(rows) if "Deepgram" in row)
+    assert rows[place].split()[-2:] == ["key", "missing"]
+    assert rows[place + 1] == "    set DEEPGRAM_API_KEY in the environment or in .env"
+
+
+def test_an_old_provider_says_so_and_what_it_wants(capsys: pytest.CaptureFixture[str]):
+    rows = told_by(capsys, "providers")
+    for label, note in (("Play.ht", "closed at the end of 2025"), ("older SDK", "support ended")):
+        place = next(number for number, row in enumerate(rows) if label in row)
+        below = list(itertools.takewhile(lambda row: row[:1] == " ", rows[place + 1 :]))
+        assert rows[place].endswith("legacy")
+        assert note in " ".join(" ".join(below).split())
+
+
+def test_the_models_and_voices_of_a_provider(capsys: pytest.CaptureFixture[str]):
+    assert told_by(capsys, "providers", "--models", "deepgram")[:2] == [
+        "Deepgram, transcriber",
+        "  nova-3  (usual)",
+    ]
+    heads = [line for line in told_by(capsys, "providers", "--models", "gemini") if line[0] != " "]
+    assert heads == ["Google Gemini, llm", "Google Gemini, older SDK, llm"]
+    espeak, first, *_ = told_by(capsys, "providers", "--voices", "embedded")
+    assert espeak == "espeak-ng, voice"
+    assert first.split()[0] == "en-us+klatt"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (("--voices", "whisper"), "talkbench: there is no provider whisper; known are: embedded, "),
+        (("--voices", "openai"), "talkbench: openai has no voices to choose from"),
+    ],
+)
+def test_what_a_provider_has_not(
+    asked: tuple[str, str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    assert cli.main(["providers", *asked]) == 2
+    assert capsys.readouterr().err.startswith(told)
+
+
+def test_the_doctor_looks_at_everything(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("OPENAI_API_KEY", "not-to-be-shown")
+    monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
+    monkeypatch.setenv("TALKBENCH_PORT", "0")
+    lines = told_by(capsys, "doctor")
+    assert lines[-1] == "All is well."
+    findings = {
+        line[8:24].strip(): (line[:8].strip(), line[24:]) for line in lines if line[:8].strip()
+    }
+    for what in ("Python", "packages", "settings", "port", "espeak-ng", "Silero", "PocketSphinx"):
+        assert findings[what][0] == "ok", what
+    assert findings["openai key"] == ("ok", "OPENAI_API_KEY")
+    assert findings["deepgram key"] == ("note", "not set: DEEPGRAM_API_KEY")
+    assert "environment of its own" in " ".join(lines)
+    assert "not-to-be-shown" not in "".join(lines)
+
+
+def test_the_doctor_says_what_is_broken(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(doctor, "_engines", lambda: iter(()))
+    monkeypatch.delenv("DEEPGRAM_API_KEY", raising=False)
+    Path("talkbench.yaml").write_text("providers: {transcriberProvider: deepgram}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("TALKBENCH_PORT", str(taken.getsockname()[1]))
+        lines = told_by(capsys, "doctor", code=1)
+    assert lines[-1] == "2 missing."
+    broken = [line[8:24].strip() for line in lines if line.startswith("missing")]
+    assert broken == ["settings", "port"]
+    assert "set DEEPGRAM_API_KEY in the environment" in " ".join(" ".join(lines).split())
 
 
 @pytest.mark.parametrize(
     ("asked", "told"),
     [
         (["app", "--stt", "whisper"], "talkbench: Unknown transcriber provider: whisper (known ar"),
-        (["app", "--llmProvider", "gemini"], "talkbench: LLM provider gemini: this version has no"),
+        (["app", "--voiceProvider", "playht"], "talkbench: voice provider playht: pip install 't"),
         (["app", "--port", "70000"], "talkbench: port is 70000: want 0 to 65535"),
         (["app", "--host", "not.a.host.invalid"], "talkbench: host not.a.host.invalid: there is"),
     ],

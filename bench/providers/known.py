@@ -192,7 +192,7 @@ BACKENDS: dict[tuple[Role, str, str], Provider] = {
     ("llm", "gemini", "generativeai"): Provider(
         "gemini",
         "llm",
-        "Google Gemini by google-generativeai",
+        "Google Gemini, older SDK",
         adapter="bench.providers.gemini_legacy:GeminiLegacyAgent",
         extra="gemini-legacy",
         package="google.generativeai",
