@@ -15,7 +15,11 @@ OFFERING = [row for row in (*PROVIDERS, *BACKENDS.values()) if row.models or row
 PLAIN = {"google_speech_url": "http://127.0.0.1:1", "google_voice_url": "http://127.0.0.1:1"}
 
 
-@pytest.mark.parametrize("row", OFFERING, ids=lambda row: f"{row.role} {row.label}")
+def label(row: Provider) -> str:
+    return f"{row.key} {row.role}{' legacy' if row.legacy else ''}"
+
+
+@pytest.mark.parametrize("row", OFFERING, ids=label)
 def test_the_first_is_the_usual_one(row: Provider):
     if not installed(row.package):
         pytest.skip(f"{row.package} is not installed (the extra {row.extra})")
