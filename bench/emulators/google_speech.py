@@ -16,6 +16,7 @@ from bench.emulators.google_recognition import Asked, Version, VersionOne, Versi
 from bench.emulators.google_serving import Call, GoogleServer, refuse
 from bench.emulators.hearing import Ears, EarsMaker, Heard, ears_of, samples_of
 from bench.emulators.serving import LOOPBACK
+from bench.emulators.telling import slowness_of
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import FINALS, Fault
 from bench.simulation.truth import TruthFeed
@@ -24,7 +25,7 @@ KEY = "a-google-key-for-emulators"
 LIMIT_SECONDS = 305.0  # of a stream
 PATIENCE_SECONDS = 10.0  # without audio
 LARGEST_REQUEST = 25_600  # bytes of audio
-PAUSE_SECONDS = 0.5  # that ends an utterance
+PAUSE_SECONDS = 0.3  # that ends an utterance
 
 
 class GoogleSpeechEmulator:
@@ -52,9 +53,9 @@ class GoogleSpeechEmulator:
         self.sessions: list[dict[str, Any]] = []
         self.samples = 0
         self.url = ""
-        self._ears = ears_of(feed, interim, final)
-        self._limit_seconds, self._patience_seconds = limit_seconds, patience_seconds
         self._trouble = Trouble(faults, "stt", turn)
+        self._ears = ears_of(feed, interim, final, slowness_of(self._trouble))
+        self._limit_seconds, self._patience_seconds = limit_seconds, patience_seconds
         self._server = GoogleServer(key, self._trouble)
 
     @property
