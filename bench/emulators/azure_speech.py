@@ -21,6 +21,7 @@ from bench.simulation.truth import TruthFeed
 KEY = usp.KEY
 CONFIDENCE = 0.95
 USUAL_PAUSE_SECONDS = 0.5  # that ends a phrase, when a client does not say
+SILENCE_SECONDS = 15.0  # after which a phrase says that there were no words
 _PATHS = ("/speech/", "/stt/")
 _HEADER_BYTES = 44  # of the WAV header with which a turn's audio begins
 
@@ -100,6 +101,7 @@ class _Session:
         self._again = 0  # samples that were heard before, and come again
         self._speaking: int | None = None  # since which sample, as far as it was told
         self._told = False  # a phrase of this request
+        self._told_at = 0  # the sample up to which there were phrases
         self._partials = 0
         self._newest: dict[str, Any] = {}
 
@@ -137,6 +139,7 @@ class _Session:
         for heard in await self._ears.take(pcm[again * SAMPLE_WIDTH :]):
             await self._tell(heard)
         await self._tell_speaking()
+        await self._tell_silence()
         limit = self._server.turn_seconds
         if limit is not None and self._told and self._speaking is None:
             if self._ears.samples - self._begins >= samples_of(limit):
@@ -164,9 +167,18 @@ class _Session:
             await self._send("speech.startDetected", {"Offset": self._ticks(since)})
         self._speaking = since
 
+    async def _tell_silence(self) -> None:
+        """Nobody speaks: the client may forget that audio, of which it keeps a minute at most."""
+        samples = self._ears.samples
+        if self._speaking is None and samples - self._told_at >= samples_of(SILENCE_SECONDS):
+            status = _status("InitialSilenceTimeout", self._ticks(self._told_at))
+            status["Duration"] = usp.ticks(samples - self._told_at, SAMPLE_RATE)
+            self._told_at = samples
+            await self._send("speech.phrase", status)
+
     async def _tell(self, heard: Heard) -> None:
         if heard.is_final:
-            self._told = True
+            self._told, self._told_at = True, heard.words[-1].end_sample
             await self._tell_phrase(self._phrase(heard.words))
             return
         await self._tell_speaking()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import queue
 import re
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
-from azure.cognitiveservices.speech import CancellationErrorCode, SpeechConfig
+from azure.cognitiveservices.speech import CancellationErrorCode, EventSignal, SpeechConfig
 
 from bench.errors import (
     BrokenStream,
@@ -30,6 +32,7 @@ TICKS_PER_SECOND = 10_000_000  # of 100 ns, in which the SDK counts time
 REGIONS = {"ar": "EG", "cs": "CZ", "da": "DK", "en": "US", "hi": "IN", "ja": "JP", "ko": "KR",
            "pt": "BR", "sv": "SE", "uk": "UA", "vi": "VN", "zh": "CN"}  # fmt: skip
 """Of languages that are not spoken in a country of the same code."""
+LAST_CALLBACKS_SECONDS = 0.05
 _QUIRKS = {
     "SPEECH-Error-MaxRetryCount": "0",
     "SPEECH-Error-RetryConnectionFailures": "false",
@@ -95,6 +98,37 @@ class Events(Generic[T]):
             self._queue.put_nowait(value)
         if self._follow is not None and not isinstance(value, BaseException):
             self._follow(value)
+
+
+class Signals:
+    """The events of native objects in use. A callback into an interpreter that ends would end the
+    process with it, so they are cut off before the objects go, and when the process does."""
+
+    def __init__(self, *signals: EventSignal) -> None:
+        self._signals = signals
+        _IN_USE.add(self)
+        if _ENDING.is_set():
+            self.cut()
+
+    def cut(self) -> None:
+        """No callback comes from now on."""
+        for signal in self._signals:
+            signal.disconnect_all()
+        self._signals = ()
+
+
+_IN_USE = weakref.WeakSet[Signals]()
+_ENDING = threading.Event()
+
+
+@atexit.register
+def _cut_all() -> None:
+    _ENDING.set()
+    in_use = tuple(_IN_USE)
+    for signals in in_use:
+        signals.cut()
+    if in_use:  # a callback that has begun is let finish
+        threading.Event().wait(LAST_CALLBACKS_SECONDS)
 
 
 class NativeThread:
@@ -166,7 +200,11 @@ async def ended(threads: Iterable[asyncio.Future[None]]) -> None:
 
 
 class Subscription:
-    """Where an agent config says the service is, and as whom to ask: `azure_url`, or a region."""
+    """Where an agent config says the service is, and as whom to ask: `azure_url`, or a region.
+
+    Raises:
+        ConfigError: there is no key, or neither an address nor a region.
+    """
 
     def __init__(self, agent_config: Mapping[str, Any]) -> None:
         self.key = key_of(agent_config, "AZURE_SPEECH_KEY", PROVIDER)

@@ -11,7 +11,6 @@ from typing import Any, Literal
 from azure.cognitiveservices.speech import (
     CancellationErrorCode,
     Connection,
-    EventSignal,
     ResultFuture,
     SpeechConfig,
     SpeechSynthesizer,
@@ -19,7 +18,7 @@ from azure.cognitiveservices.speech import (
 
 from bench import clock
 from bench.errors import ConfigError
-from bench.providers.azure_bridge import TICKS_PER_SECOND, Events, NativeThread
+from bench.providers.azure_bridge import TICKS_PER_SECOND, Events, NativeThread, Signals
 
 OPENING_SECONDS = 0.5  # that speech waits for a connection to be opened
 
@@ -53,6 +52,7 @@ class Mouth:
         self._answered = asyncio.Event()
         self._synthesizer: SpeechSynthesizer | None = None
         self._connection: Connection | None = None
+        self._signals = Signals()
         self._asked: ResultFuture | None = None
         self._events: Events[Told] | None = None
 
@@ -78,12 +78,9 @@ class Mouth:
 
     def close(self) -> None:
         """Stop what is being made, and hang up."""
-        synthesizer, connection = self._synthesizer, self._connection
-        if synthesizer is not None and connection is not None:
-            # A callback into an interpreter that ends would end the process with it.
-            for signal in (*_signals(synthesizer), connection.connected, connection.disconnected):
-                signal.disconnect_all()
-            synthesizer.stop_speaking_async().get()
+        self._signals.cut()
+        if self._synthesizer is not None:
+            self._synthesizer.stop_speaking_async().get()
         self._end_asking()
         self._synthesizer = self._connection = self._events = None
 
@@ -98,13 +95,20 @@ class Mouth:
             return self._synthesizer
         synthesizer = SpeechSynthesizer(self._service(self.rate), None)
         connection = Connection.from_speech_synthesizer(synthesizer)
-        audio, word, completed, cancelled = _signals(synthesizer)
         connection.connected.connect(lambda _: self._is_connected(True))
         connection.disconnected.connect(lambda _: self._is_connected(False))
-        audio.connect(self._telling(_audio))
-        word.connect(self._telling(_word))
-        completed.connect(self._telling(lambda _: Told("done")))
-        cancelled.connect(self._telling(_cancelled))
+        synthesizer.synthesizing.connect(self._telling(_audio))
+        synthesizer.synthesis_word_boundary.connect(self._telling(_word))
+        synthesizer.synthesis_completed.connect(self._telling(lambda _: Told("done")))
+        synthesizer.synthesis_canceled.connect(self._telling(_cancelled))
+        self._signals = Signals(
+            connection.connected,
+            connection.disconnected,
+            synthesizer.synthesizing,
+            synthesizer.synthesis_word_boundary,
+            synthesizer.synthesis_completed,
+            synthesizer.synthesis_canceled,
+        )
         self._synthesizer, self._connection = synthesizer, connection
         return synthesizer
 
@@ -128,15 +132,6 @@ class Mouth:
                 self._events.reading(read)(event)
 
         return callback
-
-
-def _signals(synthesizer: SpeechSynthesizer) -> tuple[EventSignal, ...]:
-    return (
-        synthesizer.synthesizing,
-        synthesizer.synthesis_word_boundary,
-        synthesizer.synthesis_completed,
-        synthesizer.synthesis_canceled,
-    )
 
 
 def _audio(event: Any) -> Told:

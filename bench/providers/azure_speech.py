@@ -31,6 +31,7 @@ from bench.providers.azure_bridge import (
     TICKS_PER_SECOND,
     Events,
     NativeThread,
+    Signals,
     Subscription,
     ended,
     failure,
@@ -160,6 +161,7 @@ class Recognition:
         self._events = events
         self._stream: audio.PushAudioInputStream | None = None
         self._held: list[Any] = []
+        self._signals = Signals()
 
     def open(self, config: SpeechConfig) -> None:
         """Begin to connect and to listen; blocks, though not until it is connected."""
@@ -168,6 +170,14 @@ class Recognition:
         recogniser = SpeechRecognizer(config, audio.AudioConfig(stream=stream))
         connection = Connection.from_recognizer(recogniser)
         self._held += [stream, recogniser, connection]
+        self._signals = Signals(
+            connection.connected,
+            recogniser.speech_start_detected,
+            recogniser.recognizing,
+            recogniser.recognized,
+            recogniser.canceled,
+            recogniser.session_stopped,
+        )
         read = self._events.reading
         connection.connected.connect(read(lambda _: Told("connected")))
         recogniser.speech_start_detected.connect(read(lambda _: Told("speech")))
@@ -187,19 +197,7 @@ class Recognition:
     def close(self) -> None:
         """Hang up; blocks for as long as the SDK does."""
         self._stream = None
-        if self._held:
-            _, recogniser, connection = self._held
-            # A callback into an interpreter that ends would end the process with it.
-            for signal in (
-                connection.connected,
-                recogniser.speech_start_detected,
-                recogniser.recognizing,
-                recogniser.recognized,
-                recogniser.canceled,
-                recogniser.session_stopped,
-            ):
-                signal.disconnect_all()
-            del connection, recogniser, signal, _
+        self._signals.cut()
         while self._held:
             self._held.pop()
 

@@ -20,7 +20,7 @@ from bench.emulators.hearing import scripted
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import Transcription
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, RateLimited, Rejected
-from bench.events import ProviderFailed
+from bench.events import ProviderFailed, Word
 from bench.providers.azure_bridge import Events, NativeThread, Subscription, ended
 from bench.providers.azure_speech import AzureTranscriber
 from bench.providers.azure_voice import AzureSynthesizer
@@ -28,6 +28,7 @@ from bench.providers.spoken_words import SpokenWords
 from bench.settings import Secret
 from bench.simulation import tone
 from bench.simulation.faults import Fault
+from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import Held, nothing_left, settled
 from tests.contracts.served import FIRST, FRAME, SECOND, TEXT, places, said, said_aloud, spoken
@@ -422,6 +423,47 @@ def test_a_process_ends_in_the_middle_of_everything():
         timeout=20,
     )
     assert (ran.returncode, ran.stdout.strip()) == (0, "bye"), ran.stderr
+
+
+LEAVES = """
+import sys
+from bench import clock
+from bench.emulators import usp
+from bench.engine.synthesizer import BaseMessage
+from bench.providers.azure_speech import AzureTranscriber
+from bench.providers.azure_voice import AzureSynthesizer
+from bench.settings import Secret
+
+kept = []
+
+async def main():
+    config = {"azure_url": sys.argv[1], "keys": {"AZURE_SPEECH_KEY": Secret(usp.KEY)}}
+    listener, voice = AzureTranscriber(config), AzureSynthesizer(config)
+    for _ in range(200):
+        listener.send_audio(bytes(640))
+    result = await voice.create_speech(BaseMessage("Good evening to you all. " * 40), 640)
+    await anext(result.chunk_generator)
+    await clock.sleep(0.1)
+    kept.extend((listener, voice, result))
+clock.run(main())
+"""
+
+
+def test_a_process_ends_while_events_come():
+    """A callback into an interpreter that ends aborts the process."""
+
+    async def main():
+        feed = TruthFeed(begins=lambda: 0)
+        feed.say("all", [Word("word", 160 * n, 160 * n + 120) for n in range(1, 3000)])
+        ears = AzureSpeechEmulator(feed, interim=lambda: 0.0)
+        quick: dict[str, Any] = {"first": lambda: 0.0, "factor": lambda: 0.02}
+        mouth = AzureVoiceEmulator(piece_seconds=0.02, **quick)
+        async with usp.serving((ears, mouth)) as url:
+            command = (sys.executable, "-c", LEAVES, url)
+            running = [await asyncio.create_subprocess_exec(*command, cwd=ROOT) for _ in range(3)]
+            return [await process.wait() for process in running]
+
+    assert run(main) == [0, 0, 0]
 
 
 @pytest.mark.parametrize(
