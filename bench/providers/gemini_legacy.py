@@ -34,7 +34,7 @@ from bench.engine.tools import ToolCall
 from bench.errors import BrokenStream, ConnectFailed, Rejected
 from bench.providers.connections import CONNECT_SECONDS, key_of
 from bench.providers.gemini_contents import KEY_VARIABLE, contents, declarations
-from bench.providers.google_channel import OPTIONS, connected, failure
+from bench.providers.google_channel import DEAD_SECONDS, KEEP_ALIVE_SECONDS, OPTIONS, failure
 from bench.providers.spoken_part import SILENCE, SYSTEM_PROMPT
 
 MODEL = "gemini-2.5-flash"  # newer ones want thoughts back of which these messages know nothing
@@ -78,8 +78,10 @@ class GeminiLegacyAgent(BaseAgent):
             if calls := answer.finish():
                 yield GeneratedResponse(BaseMessage(""), tool_calls=calls)
         except GoogleAPICallError as error:
-            await self._drop_what_is_lost()
-            raise failure(self.provider, error, self._key, begun=answer.begun) from None
+            failed = failure(self.provider, error, self._key, begun=answer.begun)
+            if isinstance(failed, ConnectFailed | BrokenStream):
+                await self.hang_up()  # the next call is not to meet with the same
+            raise failed from None
         finally:
             if call is not None:
                 call.cancel()
@@ -105,7 +107,7 @@ class GeminiLegacyAgent(BaseAgent):
                     metadata=(("x-goog-api-key", self._key.reveal()),),
                 )
         except TimeoutError:
-            await self._drop_what_is_lost()
+            await self.hang_up()
             raise ConnectFailed(self.provider, "no connection in time") from None
 
     def _connected(self) -> Any:
@@ -124,11 +126,6 @@ class GeminiLegacyAgent(BaseAgent):
             transport = GenerativeServiceGrpcAsyncIOTransport(channel=self._channel)
             self._client = GenerativeServiceAsyncClient(transport=transport)
         return self._client
-
-    async def _drop_what_is_lost(self) -> None:
-        """Let the next call not wait for a connection that is gone."""
-        if self._channel is not None and not connected(self._channel):
-            await self.hang_up()
 
     def _request(self) -> Any:
         tools = [_declaration(one) for one in declarations(self.tools)]
@@ -197,11 +194,16 @@ def _tell_of_successor() -> None:
 
 def _channel(url: SplitResult) -> aio.Channel:
     """A channel to an address; it belongs to the running loop."""
+    options = (
+        *OPTIONS,
+        ("grpc.keepalive_time_ms", round(1000 * KEEP_ALIVE_SECONDS)),
+        ("grpc.keepalive_timeout_ms", round(1000 * DEAD_SECONDS)),
+        ("grpc.enable_http_proxy", int(url.scheme != "http")),
+    )
     if url.scheme == "http":
-        options = (*OPTIONS, ("grpc.enable_http_proxy", 0))
         return aio.insecure_channel(f"{url.hostname}:{url.port or 80}", options=options)
     credentials = grpc.ssl_channel_credentials()
-    return aio.secure_channel(f"{url.hostname}:{url.port or 443}", credentials, options=OPTIONS)
+    return aio.secure_channel(f"{url.hostname}:{url.port or 443}", credentials, options=options)
 
 
 def _contents(rendered: list[dict[str, Any]]) -> list[Any]:
