@@ -1,16 +1,6 @@
 """Gemini by google-generativeai, over gRPC; the SDK is in the legacy environment."""
 
-from bench.providers.known import BACKENDS, Provider
-from tests.contracts.case import Case
-
-
-class LegacyCase(Case):
-    """A case whose SDK is not the provider's usual one."""
-
-    @property
-    def row(self) -> Provider:
-        return BACKENDS["llm", "gemini", "generativeai"]
-
+from tests.contracts.cases._legacy import LegacyCase
 
 CASES = (
     LegacyCase(

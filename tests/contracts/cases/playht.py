@@ -1,9 +1,9 @@
 """Play.ht's HTTP stream; its SDK is in the legacy environment."""
 
-from tests.contracts.case import Case
+from tests.contracts.cases._legacy import LegacyCase
 
 CASES = (
-    Case(
+    LegacyCase(
         name="playht",
         role="voice",
         provider="playht",
