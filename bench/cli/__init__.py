@@ -53,12 +53,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_scenario_parsers(commands: Any) -> None:
     from bench.replay.commands import add_scenario_parser
+    from bench.replay.emulate_command import add_emulate_parser
     from bench.report.command import add_replay_parser
     from bench.report.record_command import add_record_parser
 
     add_scenario_parser(commands)
     add_replay_parser(commands)
     add_record_parser(commands)
+    add_emulate_parser(commands)
 
 
 def _bench(asked: argparse.Namespace) -> int:

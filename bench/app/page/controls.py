@@ -110,7 +110,8 @@ def providers_table(states: Sequence[ProviderState]) -> str:
     rows = "".join(
         f"<tr><td>{ROLE_NAMES[state.provider.role]}</td><td>{escape(_label(state))}</td>"
         f"<td class='tb-state' data-ready='{str(state.state == 'ready').lower()}'>"
-        f"{escape(state_in_words(state))}</td><td>{escape(state.remedy)}</td></tr>"
+        f"{escape(state_in_words(state))}</td>"
+        f"<td>{escape(state.remedy or state.provider.note)}</td></tr>"
         for state in states
     )
     head = "".join(f"<th scope='col'>{name}</th>" for name in ("Role", "Provider", "State", ""))

@@ -125,7 +125,7 @@ class Handlers:
     def _refuse_what_is_not_ready(self, name: str, value: object) -> None:
         for role, (setting, _, word) in ROLES.items():
             rows = [s for s in self.states if s.provider.role == role and s.provider.key == value]
-            if name == setting and rows and rows[0].state != "ready":
+            if name == setting and rows and rows[0].remedy:
                 state = rows[0]
                 label, why = state.provider.label, state_in_words(state)
                 raise ConfigError(f"{label} cannot be the {word} now: {why}. {state.remedy}.")
