@@ -8,8 +8,8 @@ import pytest
 
 from bench import clock
 from bench.engine.synthesizer import BaseMessage
-from bench.engine.transcriber import Transcription
-from bench.errors import ConfigError
+from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.errors import ConfigError, Stalled
 from bench.providers.embedded import (
     UNCLEAR,
     EmbeddedSynthesizer,
@@ -146,3 +146,33 @@ def test_speech_given_up_in_the_middle_leaves_the_voice_ready() -> None:
         return (await spoken("Still here."))[1]
 
     assert clock.run(give_up()) == "Still here."
+
+
+def test_as_a_backup_it_hears_what_the_first_had_not_written_down_at_its_place() -> None:
+    class Dead(BaseTranscriber):
+        provider = "dead"
+
+        async def _run_loop(self) -> None:
+            for _ in range(130):  # 2.6 s, into the words
+                await self.take()
+            raise Stalled("dead", "quiet")
+
+    async def listen() -> tuple[list[Transcription], int]:
+        pcm, _ = await spoken("Can I bring my dog")
+        ears, heard = Dead(), list[Transcription]()
+        ears.backup = EmbeddedTranscriber(CONFIG)
+        sound = bytes(64_000) + pcm + bytes(64_000)
+        for at in range(0, len(sound), FRAME):
+            ears.send_audio(sound[at : at + FRAME])
+            await clock.sleep(0.02)
+            while not ears.output_queue.empty():
+                heard.append(ears.output_queue.get_nowait())
+        await ears.terminate()
+        return heard, len(pcm) // 2
+
+    heard, samples = clock.run(listen(), virtual=True)
+    (final,) = [said for said in heard if said.is_final]
+    assert final.message == "can i bring my dog"
+    assert 32_000 - 800 < final.words[0].start_sample < 32_000 + 3200
+    assert final.words[-1].end_sample <= 32_000 + samples
+    assert {said.utterance_id for said in heard} == {"u1.1"}
