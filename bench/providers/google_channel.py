@@ -13,6 +13,7 @@ import google.auth
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import Credentials
 from google.auth.exceptions import GoogleAuthError
+from google.oauth2 import service_account
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc import StatusCode, aio
 from grpc._cython import cygrpc
@@ -201,10 +202,13 @@ def _credentials(path: str) -> tuple[Credentials, str | None]:
     try:
         with warnings.catch_warnings():  # of files that somebody else supplied; it is the owner's
             warnings.simplefilter("ignore", DeprecationWarning)
-            return google.auth.load_credentials_from_file(path, scopes=[SCOPE])
+            found, project = google.auth.load_credentials_from_file(path, scopes=[SCOPE])
     except (GoogleAuthError, OSError, ValueError) as error:
         kind = type(error).__name__
         raise ConfigError(f"{VARIABLE} is not the path of usable credentials: {kind}") from None
+    if isinstance(found, service_account.Credentials):  # they sign for themselves, and ask nobody
+        found = found.with_always_use_jwt_access(True)
+    return found, project
 
 
 def _retry_after(error: GoogleAPICallError) -> float | None:

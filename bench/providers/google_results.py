@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -34,7 +33,7 @@ class VersionOne:
 
     def __init__(self, agent_config: Mapping[str, Any]) -> None:
         self.model: str = agent_config.get("transcriber_model") or MODEL_V1
-        self.language = regional(agent_config.get("language") or LANGUAGE)
+        self.language = _language(agent_config)
 
     def client(self, channel: aio.Channel) -> speech_v1.SpeechAsyncClient:
         """A client on a channel."""
@@ -82,7 +81,7 @@ class VersionTwo:
 
     def __init__(self, agent_config: Mapping[str, Any], recognizer: str) -> None:
         self.model: str = agent_config.get("transcriber_model") or MODEL_V2
-        self.language = regional(agent_config.get("language") or LANGUAGE)
+        self.language = _language(agent_config)
         self.recognizer = recognizer
 
     def client(self, channel: aio.Channel) -> speech_v2.SpeechAsyncClient:
@@ -132,17 +131,26 @@ class VersionTwo:
 Version = VersionOne | VersionTwo
 
 
+def _language(agent_config: Mapping[str, Any]) -> str:
+    language = regional(agent_config.get("language") or LANGUAGE)
+    return "cmn-Hans-CN" if language == "cmn-CN" else language  # the voices' name for it
+
+
 class Names:
     """What utterances are called, over all streams."""
 
     def __init__(self) -> None:
-        self._numbers = itertools.count(1)
-        self.end()
+        self._number = 1
+
+    @property
+    def name(self) -> str:
+        """The one under way."""
+        return f"u{self._number}"
 
     def end(self) -> str:
         """The name of the utterance that ends; the next one has another."""
-        ended = getattr(self, "name", "")
-        self.name = f"u{next(self._numbers)}"
+        ended = self.name
+        self._number += 1
         return ended
 
 

@@ -174,6 +174,17 @@ def test_credentials_are_read_from_their_file_and_name_the_recognizer(tmp_path: 
     assert voice._access.metadata == ()
 
 
+def test_an_account_of_its_own_needs_no_token_from_elsewhere(tmp_path: Path):
+    keys = {VARIABLE: Secret(str(credentials(tmp_path / "account.json")))}
+    account: Any = GoogleSynthesizer({"keys": keys})._access._credentials
+
+    def nobody(*args: Any, **options: Any) -> Any:
+        raise AssertionError(f"asked {args}")
+
+    account.refresh(nobody)
+    assert account.valid
+
+
 @pytest.mark.parametrize("content", [None, "not JSON", "{}", '{"type": "service_account"}'])
 def test_credentials_that_are_none_are_a_matter_of_settings(tmp_path: Path, content: str | None):
     path = tmp_path / "account.json"
