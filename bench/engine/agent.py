@@ -113,7 +113,13 @@ class BaseAgent(InterruptibleWorker):
             if self.backup is None:
                 await self.hang_up()
             else:
-                await asyncio.gather(self.hang_up(), self.backup.hang_up())
+                await self._hang_up_both(self.backup)
+
+    async def _hang_up_both(self, backup: BaseAgent) -> None:
+        ends = self.hang_up(), backup.hang_up()
+        for result in await asyncio.gather(*ends, return_exceptions=True):
+            if isinstance(result, Exception):
+                self.failed(result)
 
     async def _answer(self, item: TranscriptionAgentInput, answer: Answer) -> None:
         for _ in range(MOST_ROUNDS):

@@ -17,6 +17,7 @@ from bench.events import (
     FirstToken,
     ProviderFailed,
     Retried,
+    WorkerFailed,
 )
 from bench.testing import ScriptedAgent
 from tests.engine.scene import LINE, SENTENCES, Scene, play
@@ -254,3 +255,22 @@ def test_connections_are_closed_when_the_agent_ends():
     agent.backup.provider = "second"
     play(ask_twice, agent=agent)
     assert closed == ["scripted", "second"]
+
+
+def test_a_connection_that_cannot_be_closed_does_not_keep_the_other_open():
+    closed: list[str] = []
+
+    class Stuck(ScriptedAgent):
+        async def hang_up(self) -> None:
+            raise OSError("gone")
+
+    class Connected(ScriptedAgent):
+        async def hang_up(self) -> None:
+            await clock.sleep(0.1)
+            closed.append("second")
+
+    agent = Stuck([LINE])
+    agent.backup = Connected([LINE])
+    scene = play(ask_twice, agent=agent)
+    assert closed == ["second"]
+    assert [fact.kind for fact in scene.trace.of(WorkerFailed)] == ["OSError"]
