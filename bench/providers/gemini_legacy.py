@@ -87,8 +87,10 @@ class GeminiLegacyAgent(BaseAgent):
                 call.cancel()
 
     async def warm_up(self) -> None:
-        """Make the client."""
+        """Make the client, and begin to connect."""
         self._connected()
+        if self._channel is not None:
+            self._channel.get_state(try_to_connect=True)
 
     async def hang_up(self) -> None:
         """Close the channel."""

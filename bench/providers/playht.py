@@ -73,6 +73,14 @@ class PlayHTSynthesizer(BaseSynthesizer):
         self._key = key_of(config, "PLAYHT_API_KEY", self.provider)
         self._client: AsyncClient | None = None
 
+    async def warm_up(self) -> None:
+        """Ask where the service is.
+
+        Raises:
+            ProviderError: it does not say.
+        """
+        await self._authorized()
+
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; what was heard of it is an estimate."""
         speech = GrowingSpeech(message.text, RATE)
@@ -115,6 +123,8 @@ class PlayHTSynthesizer(BaseSynthesizer):
                 await client.ensure_inference_coordinates()
         except TimeoutError:
             raise ConnectFailed(self.provider, "no connection in time") from None
+        except Exception as error:  # the SDK raises what it has
+            raise self._translated(error, begun=False) from None
         return client
 
     def _translated(self, error: BaseException, *, begun: bool) -> ProviderError:

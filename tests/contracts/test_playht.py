@@ -17,7 +17,7 @@ from bench import clock
 from bench.audio import resample
 from bench.emulators.playht import KEY, PlayHTEmulator
 from bench.engine.synthesizer import BaseMessage, SynthesisResult
-from bench.errors import BrokenStream, ConfigError, RateLimited
+from bench.errors import BrokenStream, ConfigError, RateLimited, Rejected
 from bench.providers.handler import VoiceHandler
 from bench.providers.playht import VOICE, PlayHTSynthesizer
 from bench.settings import Secret
@@ -111,11 +111,22 @@ def test_other_rates_are_made():
 def test_where_the_service_is_is_asked_once():
     async def main():
         async with served() as (server, voice):
+            await voice.warm_up()
             for _ in range(3):
                 await spoken(voice)
             return server.asked, len(server.requests)
 
     assert clock.run(main(), virtual=True) == (1, 3)
+
+
+def test_a_service_that_does_not_say_where_it_is(caplog: pytest.LogCaptureFixture):
+    async def main():
+        async with served(key="another") as (_, voice):
+            with pytest.raises(Rejected, match="status 401"):
+                await voice.warm_up()
+
+    clock.run(main(), virtual=True)
+    assert KEY not in caplog.text
 
 
 def test_who_stops_listening_is_noticed_at_once():
