@@ -13,6 +13,7 @@ from websockets.asyncio.server import ServerConnection
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH, samples_in
 from bench.emulators import usp
 from bench.emulators.hearing import EarsMaker, Heard, ears_of, samples_of
+from bench.emulators.telling import slowness_of
 from bench.emulators.trouble import Trouble
 from bench.events import Word
 from bench.simulation.faults import FINALS, REFUSALS, Fault
@@ -58,13 +59,10 @@ class AzureSpeechEmulator:
         self.samples = 0
         self.gone: list[float] = []
         self.url = ""
-        self.turn_seconds, self.says_nothing, self.closes_with = (
-            turn_seconds,
-            says_nothing,
-            closes_with,
-        )
+        self.turn_seconds, self.says_nothing = turn_seconds, says_nothing
+        self.closes_with = closes_with
         self.trouble = Trouble(faults, "stt", turn)
-        self.ears = ears_of(feed, interim, final)
+        self.ears = ears_of(feed, interim, final, slowness_of(self.trouble))
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[AzureSpeechEmulator, None]:

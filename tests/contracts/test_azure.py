@@ -181,6 +181,22 @@ def test_close_codes(code: int, kind: str):
     assert str(code) in failed.message
 
 
+def test_a_slow_recogniser_is_late_once():
+    fault = Fault("stt", "slow", factor=10.0)
+
+    async def main():
+        async with listening(faults=(fault,)) as (server, listener):
+            speak_frames(listener, 2.4)  # without the fault the final would come at 1.9 s
+            await until(lambda: server.samples >= 38_000)
+            early = listener.output_queue.qsize()
+            speak_frames(listener, 2.5)
+            return early, await heard_until(listener, 2)
+
+    early, told = run(main)
+    assert early == 0
+    assert [one.message for one in told if one.is_final] == ["When are you open?", "Thank you."]
+
+
 def test_429_is_rate_limited():
     fault = Fault("stt", "http_429")
 
