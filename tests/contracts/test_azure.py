@@ -166,6 +166,18 @@ def test_a_phrase_without_words_is_no_failure(status: str):
     assert failed == []
 
 
+def test_an_error_in_the_place_of_a_phrase_breaks_the_stream():
+    async def main():
+        async with listening(says_nothing="Error") as (_, listener):
+            speak_frames(listener, 2.5)
+            await until(lambda: failures(listener))
+            return failures(listener)[0]
+
+    failed = run(main)
+    assert failed.kind == "BrokenStream"
+    assert failed.message.startswith("ServiceError: ")
+
+
 @pytest.mark.parametrize(
     ("code", "kind"), [(1011, "BrokenStream"), (4429, "RateLimited"), (1007, "Rejected")]
 )
@@ -186,10 +198,11 @@ def test_a_slow_recogniser_is_late_once():
 
     async def main():
         async with listening(faults=(fault,)) as (server, listener):
-            speak_frames(listener, 2.4)  # without the fault the final would come at 1.9 s
-            await until(lambda: server.samples >= 38_000)
+            speak_frames(listener, 2.0)  # without the fault the final would come at 1.9 s
+            await until(lambda: server.samples >= 32_000)
+            await clock.sleep(0.1)
             early = listener.output_queue.qsize()
-            speak_frames(listener, 2.5)
+            speak_frames(listener, 3.5)
             return early, await heard_until(listener, 2)
 
     early, told = run(main)
