@@ -2,8 +2,9 @@
 
 A request is what a session asks for: one flat mapping, as it stands in the socket's `start`, a
 scenario's `setup` or the page's settings. It may name the providers and how they speak
-(`ProviderSettings`) and change the conversation's settings, those in `OWNERS_ONLY` excepted: they
-decide what a session may cost, so they are set in `talkbench.yaml` or the environment alone.
+(`ProviderSettings`), choose among the models that the table of providers has for them, and change
+the conversation's settings, those in `OWNERS_ONLY` excepted: they decide what a session may cost,
+so they are set in `talkbench.yaml` or the environment alone.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.vad import WINDOW
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
-from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler
-from bench.providers.known import RECORDED_PREFIX
+from bench.providers.handler import LONGEST_NAME, ROLES, VoiceHandler, fallback_config
+from bench.providers.known import RECORDED_PREFIX, Role, models_of, of_another
 from bench.settings import ALIASES, ProviderSettings, ServiceSettings
 from bench.speech.silero import SileroStream
 from bench.speech.sphinx import build_vocabulary
@@ -37,6 +38,7 @@ Settings = Config[ConversationSettings]
 
 LONGEST_TEXT = 500  # characters of a text that a session may have spoken
 MOST_TEXTS = 20
+LONGEST_VOICE = 200  # characters of a vendor's name for one
 OWNERS_ONLY = frozenset(
     {
         "chunk_seconds",
@@ -48,15 +50,26 @@ OWNERS_ONLY = frozenset(
         "tool_seconds",
     }
 )
-VOICE = frozenset({"voiceProvider", "voiceFallback", "voice", "words_per_minute", "speed", "pitch"})
+VOICE = frozenset(
+    "voiceProvider voiceFallback voice voice_model words_per_minute speed pitch".split()
+)
 """What makes a voice."""
+
+MODELS: dict[str, Role] = {
+    "transcriber_model": "transcriber",
+    "llm_model": "llm",
+    "voice_model": "voice",
+}
+"""Settings that a session may choose from the table of providers, and whose they are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a session asked for, checked: who speaks and how, and the settings that it changes."""
+    """What a session asked for, checked: who speaks and how, with which of the services, and the
+    settings that it changes."""
 
     providers: ProviderSettings
+    services: ServiceSettings
     changes: Mapping[str, Any]
 
 
@@ -128,7 +141,7 @@ def assemble(
     base = settings() if base is None else base
     asked = read_request(request, base)
     handler = VoiceHandler(base.keys)
-    agent_config = _agent_config(asked.providers, base.services) | dict(parts or {})
+    agent_config = _agent_config(asked.providers, asked.services) | dict(parts or {})
     agent = handler.create_agent(agent_config)
     wanted = dataclasses.replace(base.conversation, **asked.changes)
     if wanted.greeting is None:
@@ -151,7 +164,7 @@ def assemble_synthesizer(
     """The voice that a request names, for a preview or a change of voice; raises as `assemble`."""
     base = settings() if base is None else base
     asked = read_request(request, base)
-    agent_config = _agent_config(asked.providers, base.services)
+    agent_config = _agent_config(asked.providers, asked.services)
     return VoiceHandler(base.keys).create_synthesizer(agent_config)
 
 
@@ -165,7 +178,7 @@ def assemble_changes(request: Mapping[str, Any], *, base: Settings | None = None
     asked = read_request(request, base)
     changes = dict(asked.changes)
     if VOICE & {ALIASES.get(name, name) for name in request}:
-        agent_config = _agent_config(asked.providers, base.services)
+        agent_config = _agent_config(asked.providers, asked.services)
         changes["synthesizer"] = VoiceHandler(base.keys).create_synthesizer(agent_config)
     return changes
 
@@ -182,9 +195,30 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
 
     Raises:
         ConfigError: an unknown name (the message lists the known), a wrong type, an impossible
-            value, or a setting that is the owner's.
+            value, a model that is not in the table, or a setting that is the owner's.
     """
-    providers, changes = dict[str, Any](), dict[str, Any]()
+    providers, models, changes = _sorted(request, base)
+    if providers.get("words_per_minute") is not None:
+        providers.setdefault("speed", None)
+    elif providers.get("speed") is not None:
+        providers.setdefault("words_per_minute", None)
+    dataclasses.replace(base.conversation, **changes)  # refuses impossible values
+    chosen = dataclasses.replace(base.providers, **providers)
+    another = of_another(base.providers.voiceProvider, chosen.voiceProvider)
+    if another and "voice" not in providers:
+        chosen = dataclasses.replace(chosen, voice=None)
+    for role in ROLES:
+        fallback_config(role, _agent_config(chosen))  # refuses a provider as its own backup
+    return Request(chosen, _with_models(chosen, models, base.services), changes)
+
+
+Asked = dict[str, Any]
+
+
+def _sorted(request: Mapping[str, Any], base: Settings) -> tuple[Asked, Asked, Asked]:
+    """What is asked of the providers, of their models and of the conversation, each by its name
+    and of its type."""
+    providers, models, changes = Asked(), Asked(), Asked()
     of_provider, of_conversation = types_of(ProviderSettings), types_of(ConversationSettings)
     for asked, value in request.items():
         name = ALIASES.get(asked, asked)
@@ -192,30 +226,49 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
             raise ConfigError(f"{name} is not for a session to set: it stands in talkbench.yaml")
         if name in of_provider:
             providers[name] = _allowed(name, converted(of_provider[name], asked, value), base)
+        elif name in MODELS:
+            models[name] = converted(types_of(ServiceSettings)[name], asked, value)
         elif name in of_conversation:
             changes[name] = _short(name, converted(of_conversation[name], asked, value))
         else:
             known = ", ".join(may_ask_for())
             raise ConfigError(f"unknown setting {asked[:LONGEST_NAME]}; known are: {known}")
-    if providers.get("words_per_minute") is not None:
-        providers.setdefault("speed", None)
-    elif providers.get("speed") is not None:
-        providers.setdefault("words_per_minute", None)
-    dataclasses.replace(base.conversation, **changes)  # refuses impossible values
-    chosen = dataclasses.replace(base.providers, **providers)
-    return Request(chosen, changes)
+    return providers, models, changes
+
+
+def _with_models(
+    chosen: ProviderSettings, asked: Mapping[str, Any], own: ServiceSettings
+) -> ServiceSettings:
+    """The owner's services with the models that a session asked for; one of another provider's
+    than the session has chosen is left out.
+
+    Raises:
+        ConfigError: the provider's row in the table has no such model, nor has the owner set it.
+    """
+    models = dict[str, Any]()
+    for name, role in MODELS.items():
+        provider, owners = getattr(chosen, ROLES[role][0]), getattr(own, name)
+        known, others = models_of(role, provider, own.chosen())
+        model = models[name] = asked.get(name, None if owners in others else owners)
+        if model not in (None, owners, *known):
+            told = f"known are: {', '.join(known)}" if known else "it has none to choose from"
+            raise ConfigError(f"{name} {model[:LONGEST_NAME]!r} is not known of {provider}: {told}")
+    return dataclasses.replace(own, **models)
 
 
 def _allowed(name: str, value: Any, base: Settings) -> Any:
-    """Refuse the name of a folder on this machine, unless its owner has set it."""
+    """Refuse the name of a folder on this machine, unless its owner has set it, and what cannot be
+    a name."""
     if str(value).startswith(RECORDED_PREFIX) and value != getattr(base.providers, name):
         raise ConfigError(f"{name}: a cassette is not for a session to choose")
+    if isinstance(value, str) and not (len(value) <= LONGEST_VOICE and value.isprintable()):
+        raise ConfigError(f"{name} is no name: want {LONGEST_VOICE} printable characters at most")
     return value
 
 
 def may_ask_for() -> list[str]:
     """The names that a request may hold, sorted."""
-    names = {*types_of(ProviderSettings), *types_of(ConversationSettings), *ALIASES}
+    names = {*types_of(ProviderSettings), *MODELS, *types_of(ConversationSettings), *ALIASES}
     return sorted(names - OWNERS_ONLY)
 
 

@@ -9,7 +9,7 @@ from bench.assembly import OWNERS_ONLY, Settings, may_ask_for, read_request
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.handler import VoiceHandler
-from bench.settings import LIMITS, AppSettings, ProviderSettings
+from bench.settings import LIMITS, AppSettings, ProviderSettings, Secret, ServiceSettings
 
 pytestmark = pytest.mark.unit
 
@@ -98,6 +98,61 @@ def test_a_session_may_name_who_takes_over():
     assert synthesizer.backup.provider == "sim:azure-neural"
     changes = assembly.assemble_changes({"voiceFallback": "sim:azure-neural"}, base=BASE)
     assert changes["synthesizer"].backup.provider == "sim:azure-neural"
+
+
+@pytest.mark.parametrize(
+    ("request_", "model"),
+    [
+        ({"llm": "openai", "llm_model": "gpt-4.1-nano"}, "gpt-4.1-nano"),
+        ({"llm": "openai", "llm_model": None}, None),
+        ({"llm": "openai", "llm_model": "llama3"}, "llama3"),  # the owner's own
+        ({"llm": "openai"}, "llama3"),
+    ],
+)
+def test_a_session_chooses_among_the_known_models(request_: dict[str, object], model: str | None):
+    base = dataclasses.replace(BASE, services=ServiceSettings(llm_model="llama3"))
+    assert read_request(request_, base).services.llm_model == model
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"stt": "deepgram", "transcriber_model": "nova-9"}, "known are: nova-3, nova-3-medical"),
+        ({"llm": "anthropic", "llm_model": "gpt-4.1"}, "'gpt-4.1' is not known of anthropic"),
+        ({"llm_model": "gpt-4.1"}, "not known of embedded: it has none to choose from"),
+        ({"tts": "sim:azure-neural", "voice_model": "x" * 500}, "x' is not known of sim:azure"),
+        ({"tts": "elevenlabs", "voice_model": 3}, "voice_model is 3: want a text"),
+        ({"voice": "a" * 201}, "voice is no name: want 200 printable characters at most"),
+        ({"voice": "a\nb"}, "voice is no name"),
+        ({"llm": "openai", "llmFallback": "openai"}, "llmFallback is 'openai', and so is"),
+        ({"openai_base_url": "http://127.0.0.1:1/v1"}, "unknown setting openai_base_url"),
+        ({"elevenlabs_url": "http://127.0.0.1:1"}, "unknown setting elevenlabs_url"),
+    ],
+)
+def test_what_decides_the_costs_and_where_keys_go_stays_the_owner_s(
+    request_: dict[str, object], told: str
+):
+    with pytest.raises(ConfigError) as refused:
+        read_request(request_, BASE)
+    assert told in str(refused.value)
+
+
+def test_the_names_of_one_provider_are_not_asked_of_another():
+    base = dataclasses.replace(
+        BASE,
+        providers=ProviderSettings(llmProvider="openai", voice="en-gb"),
+        services=ServiceSettings(llm_model="gpt-4.1", system_prompt="Be short."),
+    )
+    asked = read_request({"llm": "gemini", "tts": "elevenlabs"}, base)
+    assert asked.services == ServiceSettings(system_prompt="Be short.")
+    assert asked.providers.voice is None
+    assert read_request({"llm": "gemini", "tts": "polly", "voice": "Amy"}, base).providers.voice
+
+
+def test_a_model_changes_the_voice_of_a_conversation_under_way():
+    base = dataclasses.replace(BASE, keys={"ELEVENLABS_API_KEY": Secret("a-key-of-a-test")})
+    asked = {"tts": "elevenlabs", "voice_model": "eleven_v3"}
+    assert assembly.assemble_changes(asked, base=base)["synthesizer"].model == "eleven_v3"
 
 
 def test_the_limits_of_an_account_are_the_owner_s():

@@ -236,6 +236,22 @@ def backend(row: Provider, agent_config: Mapping[str, Any]) -> Provider:
     return BACKENDS.get((row.role, row.key, str(agent_config.get(f"{row.key}_backend"))), row)
 
 
+def models_of(
+    role: Role, named: str, agent_config: Mapping[str, Any]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models that the table has for a provider, and those that only others of the role have."""
+    rows = [backend(row, agent_config) for row in PROVIDERS if row.role == role]
+    known = tuple(model for row in rows if row.key == named for model in row.models)
+    others = (model for row in rows if row.key != named for model in row.models)
+    return known, tuple(model for model in others if model not in known)
+
+
+def of_another(one: str, other: str) -> bool:
+    """Whether two names are of providers that do not share the names of voices and models."""
+    simulated_both = one.startswith(profiles.PREFIX) and other.startswith(profiles.PREFIX)
+    return one != other and not simulated_both
+
+
 def simulated(role: Role, named: str) -> Provider:
     """The row of a simulated provider; there are too many for the table."""
     kind, adapter = SIMULATED[role]
