@@ -19,7 +19,9 @@ class Emulated:
     "module:Class", `url` the setting that takes its address, `key` the variable that takes its
     `KEY`; `keys` are other variables that must be set, to anything. `profile` has the pace that it
     keeps to, `program` the variable that points the vendor's own SDK at it where there is one. A
-    protocol that native code speaks is not `virtual`: it needs the wall clock.
+    protocol that native code speaks is not `virtual`: it needs the wall clock. A row with `models`
+    is for those whose names begin so. `pause_seconds` of silence end an utterance for it, and are
+    part of what the profile has for a final. `extra` is the one of ours whose `package` it needs.
     """
 
     provider: str
@@ -31,6 +33,10 @@ class Emulated:
     keys: Mapping[str, str] = field(default_factory=dict[str, str])
     program: str = ""
     virtual: bool = True
+    models: str = ""
+    pause_seconds: float = 0.3
+    package: str = ""
+    extra: str = ""
 
     @property
     def secret(self) -> str:
@@ -46,6 +52,7 @@ class Emulated:
 _AWS = {"AWS_SECRET_ACCESS_KEY": "a-secret-for-emulators", "AWS_REGION": "us-east-1"}
 _AZURE = {"AZURE_SPEECH_REGION": "emulated"}
 _PLAYHT = {"PLAYHT_USER_ID": "a-playht-user"}
+_TURNS_PAUSE_SECONDS = 0.1  # within the turns of services that end turns themselves
 
 
 def _of(
@@ -64,12 +71,23 @@ EMULATED = (
         "deepgram-nova-3",
     ),
     _of(
+        "deepgram",
+        "transcriber",
+        "deepgram_flux:FluxEmulator",
+        "deepgram_url",
+        "DEEPGRAM_API_KEY",
+        "deepgram-flux-en",
+        models="flux",
+        pause_seconds=_TURNS_PAUSE_SECONDS,
+    ),
+    _of(
         "assemblyai",
         "transcriber",
         "assemblyai:AssemblyAIEmulator",
         "assemblyai_url",
         "ASSEMBLYAI_API_KEY",
         "assemblyai-universal-streaming-en",
+        pause_seconds=_TURNS_PAUSE_SECONDS,
     ),
     _of(
         "azure",
@@ -89,6 +107,8 @@ EMULATED = (
         "GOOGLE_APPLICATION_CREDENTIALS",
         "google-latest-long",
         virtual=False,
+        package="google.cloud.speech",
+        extra="google",
     ),
     _of(
         "openai",
@@ -120,7 +140,7 @@ EMULATED = (
     _of(
         "elevenlabs",
         "voice",
-        "elevenlabs:ElevenLabsEmulator",
+        "elevenlabs_both:ElevenLabsBothEmulator",
         "elevenlabs_url",
         "ELEVENLABS_API_KEY",
         "elevenlabs-flash-v2.5",
@@ -143,6 +163,8 @@ EMULATED = (
         "GOOGLE_APPLICATION_CREDENTIALS",
         "google-chirp3-hd",
         virtual=False,
+        package="google.cloud.texttospeech",
+        extra="google",
     ),
     _of(
         "polly",
@@ -164,3 +186,10 @@ EMULATED = (
         keys=_PLAYHT,
     ),
 )
+
+
+def emulated(role: Role, provider: str, model: str = "") -> Emulated | None:
+    """The emulator of a provider in a role, for one of its models; None where there is none."""
+    rows = [row for row in EMULATED if (row.role, row.provider) == (role, provider)]
+    fitting = [row for row in rows if model.startswith(row.models)]
+    return max(fitting, key=lambda row: len(row.models), default=None)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.emulators.known import EMULATED, Emulated, Role
+from bench.emulators.known import Emulated, Role, emulated
 from bench.errors import ConfigError
 from bench.settings import Secret
 from bench.simulation.context import Simulation
 from bench.simulation.profiles import profile
 
-PAUSE_SECONDS = 0.3  # that the adapter has end an utterance, and that a final's figure includes
+_MODELS: dict[Role, str] = {
+    "transcriber": "transcriber_model",
+    "llm": "llm_model",
+    "voice": "voice_model",
+}
 
 
 @dataclass(slots=True)
@@ -26,16 +30,16 @@ class Served:
     keys: dict[str, Secret] = field(default_factory=dict[str, Secret])
 
 
-def emulated(role: Role, provider: str) -> Emulated | None:
-    """The emulator of a provider in a role."""
-    return next((e for e in EMULATED if (e.role, e.provider) == (role, provider)), None)
-
-
 @asynccontextmanager
 async def serving(
-    simulation: Simulation, providers: Iterable[tuple[Role, str]], *, virtual: bool = True
+    simulation: Simulation,
+    providers: Iterable[tuple[Role, str]],
+    agent_config: Mapping[str, Any] | None = None,
+    *,
+    virtual: bool = True,
 ) -> AsyncGenerator[Served, None]:
-    """Serve the vendors among some providers, for one run, with delays of its own draws.
+    """Serve the vendors among some providers, for one run, with delays of its own draws; the models
+    that the agent config names have their own pace where it is known.
 
     Raises:
         ConfigError: one of them has no emulator, or none that lives in virtual time.
@@ -43,7 +47,7 @@ async def serving(
     served = Served()
     async with AsyncExitStack() as servers:
         for role, provider in providers:
-            row = emulated(role, provider)
+            row = emulated(role, provider, str((agent_config or {}).get(_MODELS[role]) or ""))
             if row is None:
                 raise ConfigError(f"{role} provider {provider} has no emulator to stand in for it")
             if virtual and not row.virtual:
@@ -63,10 +67,11 @@ async def serving(
 def _ears(row: Emulated, simulation: Simulation) -> Any:
     draws, feed = simulation.draws, simulation.feed
     figures = profile(row.profile, simulation.overrides.get(row.profile), role="stt")
+    pause = row.pause_seconds
     return row.make(
         feed,
         interim=lambda: figures.partial_lag_seconds,
-        final=lambda: max(0.0, figures.final.draw(draws, feed.step, "stt.final") - PAUSE_SECONDS),
+        final=lambda: max(0.0, figures.final.draw(draws, feed.step, "stt.final") - pause),
         **_trouble(simulation),
     )
 

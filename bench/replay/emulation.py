@@ -19,13 +19,12 @@ from bench.emulators.live import espeak_voice, front_desk_mind, sphinx_ears
 from bench.emulators.voices import Voice, tones
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
+from bench.providers.handler import installed
 from bench.replay.scenario import Scenario
 from bench.simulation.context import Reply
 from bench.simulation.draws import Draws
 from bench.simulation.faults import Fault, check
 from bench.simulation.profiles import profile
-
-PAUSE_SECONDS = 0.3  # that ends an utterance, and that a final's figure includes
 
 
 @dataclass(slots=True)
@@ -47,17 +46,32 @@ class Emulation:
 
 
 def chosen(names: Sequence[str]) -> list[Emulated]:
-    """The emulators of some providers, in the order of the table; `all`, or no name, is everybody.
+    """The emulators of some providers, in the order of the table; `all`, or no name, is everybody
+    whose messages are installed.
 
     Raises:
-        ConfigError: a name that is none; the message lists those there are.
+        ConfigError: a name that is none, and the message lists those there are; or one whose
+            messages are not installed.
     """
-    known = list(dict.fromkeys(row.provider for row in EMULATED))
+    rows = [row for row in EMULATED if not row.models]
+    known = list(dict.fromkeys(row.provider for row in rows))
     for name in names:
         if name not in (*known, "all"):
             raise ConfigError(f"there is no emulator of {name}; there are: {', '.join(known)}")
-    wanted = known if not names or "all" in names else names
-    return [row for row in EMULATED if row.provider in wanted]
+    everybody = not names or "all" in names
+    rows = [row for row in rows if everybody or row.provider in names]
+    here = [row for row in rows if not row.package or installed(row.package)]
+    for row in rows:
+        if row.provider in names and row not in here:
+            remedy = f"pip install 'talkbench[{row.extra}]'"
+            raise ConfigError(f"the emulator of {row.provider} speaks by its SDK: {remedy}")
+    return here
+
+
+def left_out(rows: Sequence[Emulated]) -> dict[str, str]:
+    """Providers none of whose emulators is among the rows, and what each wants to be installed."""
+    here = {row.provider for row in rows}
+    return {row.provider: row.extra for row in EMULATED if row.extra and row.provider not in here}
 
 
 def fault_of(text: str) -> Fault:
@@ -142,7 +156,7 @@ def _made(row: Emulated, answers: _Answers, draws: Draws, faults: Sequence[Fault
             interim, final = stt.partial_lag_seconds, stt.final
             delays: tuple[Seconds, Seconds] = (
                 lambda: interim,
-                lambda: max(0.0, final.draw(draws, step, "stt.final") - PAUSE_SECONDS),
+                lambda: max(0.0, final.draw(draws, step, "stt.final") - row.pause_seconds),
             )
             return row.make(answers.ears or following(answers.lines, *delays), **options)
         case "llm":

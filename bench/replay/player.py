@@ -48,7 +48,8 @@ async def play(
 
     Several may be played side by side in one loop; each has its own draws, truth and trace.
     In virtual time emulators stand in for the stack's vendors, at the pace of simulated ones, and
-    no key is wanted. What the stack's providers do is kept on `cassette`.
+    no key is wanted; models are those of this process's settings. What the stack's providers do is
+    kept on `cassette`.
 
     Raises:
         ConfigError: a provider that cannot be used, or speech that was not rendered.
@@ -62,7 +63,8 @@ async def play(
     async with contextlib.AsyncExitStack() as servers:
         served = None
         if stack.has_vendors and kind == "virtual":
-            vendors = serving(simulation, stack.vendors)
+            models = assembly.settings().services.chosen()
+            vendors = serving(simulation, stack.vendors, models)
             served = await servers.enter_async_context(vendors)
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
@@ -117,12 +119,11 @@ def _conversation(
         )
     wanted: dict[str, Any] = {"greeting": "", **scenario.setup.settings}
     keys, services = dict[str, Secret](), ServiceSettings()
-    if served is not None:
-        keys = served.keys
-        services = dataclasses.replace(services, **served.addresses)
-    elif stack.has_vendors:
+    if stack.has_vendors:
         owners = assembly.settings()
         keys, services = dict(owners.keys), owners.services
+    if served is not None:
+        keys, services = served.keys, dataclasses.replace(services, **served.addresses)
     base = Config(
         AppSettings(),
         ConversationSettings().changed(**wanted),
