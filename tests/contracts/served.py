@@ -29,6 +29,7 @@ HASTE = 8.0  # times real time, on the wall clock: an emulator goes by the lengt
 FIRST_RESULT_SECONDS, STALL_SECONDS = 8.0, 3.0  # as a conversation has them unless told otherwise
 CHUNK = 640  # bytes of speech
 QUICK = {"first": lambda: 0.05, "factor": lambda: 0.05}  # a voice that is not waited for
+LATE_SECONDS = 5.0  # that the wall clock allows
 NOTICE_SECONDS = 1.0  # on the wall clock; how long it takes is for `make bench` to say
 TEXT = "Yes, we are open from nine to five."
 QUESTION = "When are you open?"
@@ -119,13 +120,26 @@ async def microphone(
         await clock.sleep_until(began + (number + 1) * FRAME_SECONDS / pace)
         listener.send_audio(FRAME)
     if not case.virtual:
-        await clock.sleep(0.1)  # for what is under way
+        await clock.sleep(0.05)  # for what is under way
 
 
 def heard(listener: BaseTranscriber) -> list[Transcription]:
     """What it told since it was last asked."""
     queue = listener.output_queue
     return [queue.get_nowait() for _ in range(queue.qsize())]
+
+
+async def heard_in_time(
+    case: Case, listener: BaseTranscriber, last: str = "you", *, final: bool = True
+) -> list[Transcription]:
+    """What it told; on the wall clock, where a busy machine is late, until a word has come."""
+    said, until = heard(listener), clock.now() + LATE_SECONDS
+    while not case.virtual and clock.now() < until:
+        if any(last in plain(one.message) and one.is_final >= final for one in said):
+            break
+        await clock.sleep(0.01)
+        said += heard(listener)
+    return said
 
 
 def places(words: Sequence[Word]) -> list[tuple[str, int, int]]:

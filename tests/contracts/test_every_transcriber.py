@@ -15,6 +15,7 @@ from tests.contracts.served import (
     SPOKEN_SECONDS,
     fault,
     heard,
+    heard_in_time,
     listening,
     microphone,
     places,
@@ -38,7 +39,7 @@ def all_heard(case: Case, **options: object) -> tuple[list[Transcription], list[
     async def main():
         async with listening(case, **options) as (_, listener):  # pyright: ignore[reportArgumentType]
             await microphone(case, listener, SPOKEN_SECONDS)
-            return heard(listener), failures(listener)
+            return await heard_in_time(case, listener, "thank you"), failures(listener)
 
     return case.run(main())
 
@@ -109,9 +110,10 @@ def test_an_end_in_the_middle_of_an_utterance_is_clean(case: Case):
     async def main():
         async with listening(case) as (_, listener):
             await microphone(case, listener, MIDDLE_SECONDS)
+            said = await heard_in_time(case, listener, "when", final=False)
             await listener.terminate()
-            said = heard(listener)
-            await clock.sleep(0.5)
+            said += heard(listener)
+            await clock.sleep(0.5 if case.virtual else 0.1)
             return said, heard(listener), failures(listener)
 
     said, later, failed = case.run(main())
@@ -141,7 +143,7 @@ def test_who_is_muted_still_sends_time(case: Case):
             await microphone(case, listener, MIDDLE_SECONDS)
             listener.unmute()
             await microphone(case, listener, SPOKEN_SECONDS - MIDDLE_SECONDS - 0.2)
-            return heard(listener), failures(listener)
+            return await heard_in_time(case, listener, "thank you"), failures(listener)
 
     said, failed = case.run(main())
     assert failed == []
