@@ -78,17 +78,21 @@ class Events(Generic[T]):
 
         return callback
 
+    def fail(self, error: BaseException) -> None:
+        """Have `next` tell of what went wrong on the loop itself."""
+        self._post(error)
+
     async def next(self) -> T:
         """The next value.
 
         Raises:
-            BrokenStream: a callback failed, or there came more than anybody read.
+            BrokenStream: something failed, or there came more than anybody read.
         """
         if self._lost and self._queue.empty():
             raise BrokenStream(PROVIDER, f"{self._lost} events came faster than they were read")
         value = await self._queue.get()
         if isinstance(value, BaseException):
-            raise BrokenStream(PROVIDER, f"not an event: {type(value).__name__}") from value
+            raise BrokenStream(PROVIDER, f"failed with {type(value).__name__}") from value
         return value
 
     def _post(self, value: T | BaseException) -> None:

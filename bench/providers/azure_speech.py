@@ -80,7 +80,7 @@ class AzureTranscriber(BaseTranscriber):
         try:
             await self._connect(thread, recognition, events)
             began_at = clock.now()
-            sender = spawn(self._send(recognition), name="Azure sender")
+            sender = spawn(self._send(recognition, events), name="Azure sender")
             try:
                 async with Patience(FIRST_RESULT_SECONDS) as patience:
                     patience.suspend()
@@ -118,9 +118,14 @@ class AzureTranscriber(BaseTranscriber):
         config.set_property(PropertyId.Speech_SegmentationSilenceTimeoutMs, silence)
         return config
 
-    async def _send(self, recognition: Recognition) -> None:
+    async def _send(self, recognition: Recognition, events: Events[Told]) -> None:
         while True:
-            recognition.write(await self.take())
+            chunk = await self.take()
+            try:
+                recognition.write(chunk)
+            except RuntimeError as error:  # the SDK takes no more
+                events.fail(error)
+                return
 
     async def _receive(self, events: Events[Told], patience: Patience) -> None:
         while True:
@@ -128,7 +133,7 @@ class AzureTranscriber(BaseTranscriber):
             self._check(told, begun=True)
             if told.kind == "final":
                 patience.suspend()
-            else:  # somebody speaks: from now on words are owed
+            elif told.kind in ("speech", "partial"):  # from now on words are owed
                 patience.extend(FIRST_RESULT_SECONDS)
             if told.kind in ("partial", "final"):
                 await self._pass_on(told)
