@@ -63,6 +63,7 @@ class GoogleServer:
                 await server.stop(None)
                 for side in list(self._passages):
                     side.transport.abort()
+                await clock.sleep(0)  # in which they are closed
 
     def freeze(self) -> None:
         """Be a machine whose line was cut: nothing that comes is read any more."""
@@ -71,6 +72,9 @@ class GoogleServer:
 
     def _admit(self, group: asyncio.TaskGroup, side: _Side, inner: int) -> None:
         """A connection comes: pass it through, unless nothing is to be heard of it."""
+        if self._closing:  # it had been accepted before
+            side.transport.abort()
+            return
         side.transport.pause_reading()
         if not self._trouble.suffers(("connect_timeout",)):
             group.create_task(self._join(side, inner), name="emulator's connection")
