@@ -2,7 +2,7 @@
 
 What an SDK with threads of its own is asked takes real seconds of waiting. A few processes ask
 that, each some of the providers, while this one asks the others, and their reports are told here
-as if the tests had been run here. In those processes this file is a plugin (`--beside FILE`).
+as if the tests had been run here. In those processes this file is a plugin (`--beside`).
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ POLL_SECONDS = 0.05
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """For the processes that are started here."""
-    parser.addoption("--beside", type=Path, metavar="FILE", help="write reports there, too")
+    parser.addoption("--beside", action="store_true", help="run all of it in this process")
+    parser.addoption("--reports", type=Path, metavar="FILE", help="write reports there, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Write reports, where that was asked for."""
-    path: Path | None = config.getoption("beside")
+    path: Path | None = config.getoption("reports")
     if path is not None:
         config.pluginmanager.register(_Writer(config, path))
 
@@ -85,7 +86,7 @@ class _Lane:
         self._rest = ""
         self._told: dict[str, list[pytest.TestReport]] = {}
         warnings: Sequence[str] = config.known_args_namespace.pythonwarnings or ()
-        plugin = ["-p", "tests.contracts.beside", "--beside", str(self._path)]
+        plugin = ["-p", "tests.contracts.beside", "--beside", "--reports", str(self._path)]
         options = ["-q", "-p", "no:cacheprovider", *(f"-W{one}" for one in warnings)]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *plugin, *tests],

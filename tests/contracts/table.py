@@ -10,7 +10,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,19 +65,18 @@ class Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note one; a check of several parts has failed when one of them has."""
-        about = dict(report.user_properties)
-        if "check" not in about or (report.when != "call" and report.passed):
+        self.note(report.when, report.outcome, report.user_properties, report.longrepr)
+
+    def note(self, when: str | None, status: str, properties: Any, told: Any) -> None:
+        """The same, of a report that was written."""
+        about = dict(properties)
+        if "check" not in about or (when != "call" and status == PASSED):
             return
         asked = Asked(str(about["role"]), str(about["case"]), str(about["check"]))
-        reason = _reason(report) if report.skipped else ""
+        reason = str(told[2]).removeprefix("Skipped: ") if status == SKIPPED else ""
         before = self.outcomes.get(asked)
         if before is None or before.status != FAILED:
-            self.outcomes[asked] = Outcome(report.outcome, reason)
-
-
-def _reason(report: pytest.TestReport) -> str:
-    told = report.longrepr
-    return str(told[2] if isinstance(told, tuple) else told).removeprefix("Skipped: ")
+            self.outcomes[asked] = Outcome(status, reason)
 
 
 def checks() -> Iterator[tuple[str, Case]]:
@@ -156,28 +157,43 @@ def write(table: str) -> None:
 
 
 def main() -> int:
-    """Ask, and write; 1 when a check failed or was not asked of somebody."""
+    """Ask, and write; what pytest ends with."""
     parser = argparse.ArgumentParser(prog="python -m tests.contracts.table")
     parser.add_argument("-k", default="", metavar="NAME", help="only these cases")
-    parser.add_argument("--keep", type=Path, metavar="FILE", help="write results there instead")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep the results there")
     parser.add_argument(
         "--with", dest="others", type=Path, action="append", default=[], metavar="FILE"
     )
     options = parser.parse_args()
-    results = Results()
-    files = [str(HERE / f"test_every_{name}.py") for name in MODULES]
-    code = pytest.main(["-q", "-p", "no:cacheprovider", *files, "-k", options.k], [results])
-    outcomes = results.outcomes
+    code, outcomes = ask(options.k)
+    for path in options.others:
+        for role, case, check, status, reason in json.loads(path.read_text("utf-8")):
+            asked = Asked(role, case, check)
+            if status == PASSED or asked not in outcomes:
+                outcomes[asked] = Outcome(status, reason)
     if options.keep:
         told = [[*asked, *outcome] for asked, outcome in outcomes.items()]
         options.keep.write_text(json.dumps(told, indent=0), "utf-8")
-        return int(code)
-    for path in options.others:
-        for role, case, check, status, reason in json.loads(path.read_text("utf-8")):
-            if status == PASSED or Asked(role, case, check) not in outcomes:
-                outcomes[Asked(role, case, check)] = Outcome(status, reason)
-    write(markdown(outcomes))
-    return int(code)
+    else:
+        write(markdown(outcomes))
+    return code
+
+
+def ask(only: str) -> tuple[int, Outcomes]:
+    """Run the suite, or some of it, in a process of its own."""
+    files = [str(HERE / f"test_every_{name}.py") for name in MODULES]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "reports.jsonl"
+        path.touch()
+        plugin = ["-p", "tests.contracts.beside", "--reports", str(path)]
+        command = [sys.executable, "-m", "pytest", "-q", *plugin, *files, "-k", only]
+        ran = subprocess.run(command, cwd=HERE.parents[1], check=False)
+        results = Results()
+        for told in map(json.loads, path.read_text("utf-8").splitlines()):
+            if told["$report_type"] == "TestReport":
+                properties, story = told["user_properties"], told["longrepr"]
+                results.note(told["when"], told["outcome"], properties, story)
+    return ran.returncode, results.outcomes
 
 
 if __name__ == "__main__":
