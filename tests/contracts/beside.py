@@ -88,12 +88,13 @@ class _Lane:
         warnings: Sequence[str] = config.known_args_namespace.pythonwarnings or ()
         plugin = ["-p", "tests.contracts.beside", "--beside", "--reports", str(self._path)]
         options = ["-q", "-p", "no:cacheprovider", *(f"-W{one}" for one in warnings)]
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *plugin, *tests],
-            cwd=config.rootpath,
-            stdout=(Path(self._folder.name) / "output").open("wb"),
-            stderr=subprocess.STDOUT,
-        )
+        with (self._path.parent / "output").open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "pytest", *options, *plugin, *tests],
+                cwd=config.rootpath,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
 
     def reports(self, item: pytest.Item) -> list[pytest.TestReport]:
         while not self._is_told(item.nodeid):

@@ -23,10 +23,10 @@ def _asked(request: pytest.FixtureRequest) -> None:
         return
     check = node.originalname.removeprefix("test_")
     node.user_properties += [("role", case.role), ("case", case.name), ("check", check)]
-    if case.missing:
-        pytest.skip(case.missing)
     if check in case.gaps:
         pytest.skip(case.gaps[check])
+    if case.missing:
+        pytest.skip(case.missing)
 
 
 def case_of(item: pytest.Item) -> Case | None:

@@ -109,9 +109,12 @@ def markdown(outcomes: Mapping[Asked, Outcome]) -> str:
 def _table(role: Role, outcomes: Mapping[Asked, Outcome]) -> str:
     rows, columns = shape(role)
     reasons = dict[str, int]()
+    gaps = {(case.name, check): told for case in cases(role) for check, told in case.gaps.items()}
 
     def cell(name: str, check: str) -> str:
-        status, reason = outcomes.get(Asked(role, name, check), Outcome(SKIPPED, "not asked"))
+        nothing = Outcome(SKIPPED, gaps.get((name, check), "not asked"))
+        status, reason = outcomes.get(Asked(role, name, check), nothing)
+        reason = gaps.get((name, check), reason)
         if status in MARKS:
             return MARKS[status]
         return f"({reasons.setdefault(reason, len(reasons) + 1)})"
