@@ -1,5 +1,7 @@
 """The command says what it does, what it cannot do, and leaves with a code that tells which."""
 
+import argparse
+import importlib
 import itertools
 import signal
 import socket
@@ -53,8 +55,61 @@ def test_it_lists_what_exists_and_nothing_else(capsys: pytest.CaptureFixture[str
     listed = {
         line.split()[0] for line in capsys.readouterr().out.splitlines() if line[:4] == " " * 4
     }
-    wanted = "app bench doctor emulate providers record replay scenario"
-    assert listed >= set(wanted.split())
+    assert listed >= {*cli.COMMANDS, "bench"}
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_a_command_says_of_itself_what_the_list_says(name: str):
+    commands = argparse.ArgumentParser().add_subparsers()
+    module, about = cli.COMMANDS[name]
+    getattr(importlib.import_module(module), f"add_{name}_parser")(commands)
+    (action,) = commands._get_subactions()
+    assert (action.dest, action.help) == (name, about)
+
+
+WEIGHED = """
+import contextlib, io, sys
+before = set(sys.modules)
+with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+    exec(sys.argv[1])
+print(*sorted(set(sys.modules) - before))
+"""
+SDKS = {
+    *(
+        "anthropic",
+        "assemblyai",
+        "azure.cognitiveservices.speech",
+        "aiobotocore",
+        "botocore",
+        "deepgram",
+    ),
+    *("elevenlabs", "google.cloud.speech", "google.cloud.texttospeech", "google.genai"),
+    *("google.protobuf", "grpc", "openai", "aiohttp", "httpx"),
+}
+HEAVY = {
+    *SDKS,
+    *("fastapi", "gradio", "matplotlib", "numpy", "onnxruntime", "pandas", "pydantic"),
+    *("rich", "websockets", "yaml"),
+}
+
+
+@pytest.mark.parametrize(
+    ("done", "never", "most"),
+    [
+        ("import bench", HEAVY, 25),
+        ("import bench.engine.conversation", HEAVY, 150),
+        ("from bench import cli; cli.main(['--help'])", HEAVY, 130),
+        ("from bench import cli; cli.main(['providers'])", HEAVY, 260),
+        ("from bench import cli; cli.main(['emulate', '--help'])", SDKS, 700),
+    ],
+)
+def test_what_is_not_used_is_not_imported(done: str, never: set[str], most: int):
+    """Modules beside those that Python itself begins with; vendors' SDKs are loaded when chosen."""
+    asked = [sys.executable, "-c", WEIGHED, done]
+    ran = subprocess.run(asked, capture_output=True, check=True, text=True)
+    loaded = ran.stdout.split()
+    assert sorted(never.intersection(loaded)) == []
+    assert len(loaded) <= most
 
 
 def told_by(capsys: pytest.CaptureFixture[str], *asked: str, code: int = 0) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.metadata
 import subprocess
 import sys
@@ -11,15 +12,25 @@ from pathlib import Path
 from typing import Any
 
 import bench
-from bench.cli.app import add_app_parser
-from bench.cli.doctor import add_doctor_parser
-from bench.cli.providers import add_providers_parser
 from bench.errors import TalkbenchError
+
+COMMANDS = {
+    "app": ("bench.cli.app", "talk to it in the browser"),
+    "providers": ("bench.cli.providers", "who can listen, answer and speak, and what they miss"),
+    "doctor": ("bench.cli.doctor", "look whether everything here works"),
+    "scenario": ("bench.replay.commands", "look at, begin or render scenario files"),
+    "replay": ("bench.report.command", "play scenarios to the pipeline, and judge them"),
+    "record": ("bench.report.record_command", "keep what providers do in a scenario, or compare"),
+    "emulate": ("bench.replay.emulate_command", "serve vendors' protocols on this machine"),
+}
+"""Where the parser of a command is made, by `add_NAME_parser`, and what is said of it. Only the
+module of the one that is asked for is imported: each has its own weight."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `talkbench`; returns the exit code. Usage errors leave through SystemExit(2)."""
-    parser = _parser()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(next((word for word in arguments if word[:1] != "-"), ""))
     asked, rest = parser.parse_known_args(arguments)
     if rest and asked.run is not _bench:
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -33,17 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(wanted: str) -> argparse.ArgumentParser:
+    """The parser, whole for one command; of the others it knows what is said of them."""
     parser = argparse.ArgumentParser(
         "talkbench", description="Talk to a streaming voice pipeline, and measure what was heard."
     )
     version = f"talkbench {importlib.metadata.version('talkbench')}"
     parser.add_argument("--version", action="version", version=version)
     commands = parser.add_subparsers(required=True, metavar="command")
-    add_app_parser(commands)
-    add_providers_parser(commands)
-    add_doctor_parser(commands)
-    _add_scenario_parsers(commands)
+    for name, (module, about) in COMMANDS.items():
+        if name == wanted:
+            _add(name, module, commands)
+        else:
+            commands.add_parser(name, help=about)
     figures = commands.add_parser(
         "bench", add_help=False, help="our own figures, beside a bare-asyncio baseline"
     )
@@ -51,16 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_scenario_parsers(commands: Any) -> None:
-    from bench.replay.commands import add_scenario_parser
-    from bench.replay.emulate_command import add_emulate_parser
-    from bench.report.command import add_replay_parser
-    from bench.report.record_command import add_record_parser
-
-    add_scenario_parser(commands)
-    add_replay_parser(commands)
-    add_record_parser(commands)
-    add_emulate_parser(commands)
+def _add(name: str, module: str, commands: Any) -> None:
+    getattr(importlib.import_module(module), f"add_{name}_parser")(commands)
 
 
 def _bench(asked: argparse.Namespace) -> int:

@@ -6,6 +6,8 @@ They answer with this machine's engines, really listening and speaking, or from 
 from __future__ import annotations
 
 import itertools
+import os
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from bench.emulators.hearing import EarsMaker, Seconds
 from bench.emulators.known import EMULATED, Emulated
 from bench.emulators.lines import following
 from bench.emulators.live import espeak_voice, front_desk_mind, sphinx_ears
+from bench.emulators.serving import LOOPBACK
 from bench.emulators.voices import Voice, tones
 from bench.errors import ConfigError
 from bench.providers.front_desk import SLOTS, TEMPLATES
@@ -25,6 +28,8 @@ from bench.simulation.context import Reply
 from bench.simulation.draws import Draws
 from bench.simulation.faults import Fault, check
 from bench.simulation.profiles import profile
+
+LAST_PORT = 65_535
 
 
 @dataclass(slots=True)
@@ -68,10 +73,10 @@ def chosen(names: Sequence[str]) -> list[Emulated]:
     return here
 
 
-def left_out(rows: Sequence[Emulated]) -> dict[str, str]:
-    """Providers none of whose emulators is among the rows, and what each wants to be installed."""
-    here = {row.provider for row in rows}
-    return {row.provider: row.extra for row in EMULATED if row.extra and row.provider not in here}
+def not_here() -> dict[str, str]:
+    """Providers whose messages are not installed, and which of our extras has them."""
+    wanting = (row for row in EMULATED if row.package and not installed(row.package))
+    return {row.provider: row.extra for row in wanting}
 
 
 def fault_of(text: str) -> Fault:
@@ -112,22 +117,35 @@ async def emulating(
     espeak speaks.
 
     Raises:
+        ConfigError: a port that is taken, or is none.
         ConfigError, ConnectFailed: an engine that is not there or does not start.
-        OSError: a port is taken.
     """
+    if port:
+        _look_at_ports(port, len({row.url for row in rows}))
     async with AsyncExitStack() as running:
         answers = await _live(rows, running) if scenario is None else _scripted(scenario)
         draws = Draws()
         made = [(row, _made(row, answers, draws, faults)) for row in rows]
-        made.sort(key=lambda one: one[0].url)
         ports = itertools.count(port) if port else itertools.repeat(0)
-        for _, group in itertools.groupby(made, key=lambda one: one[0].url):
-            servers = [emulator for _, emulator in group]
+        for url in dict.fromkeys(row.url for row in rows):
+            servers = [emulator for row, emulator in made if row.url == url]
             if len(servers) > 1:  # one address for all roles of a vendor
                 await running.enter_async_context(usp.serving(servers, next(ports)))
             else:
                 await running.enter_async_context(servers[0].serving(next(ports)))
         yield [Emulation(row, emulator.url) for row, emulator in made]
+
+
+def _look_at_ports(first: int, count: int) -> None:
+    """Refuse ports that are taken, before any engine is started."""
+    if not 0 < first <= LAST_PORT + 1 - count:
+        raise ConfigError(f"port {first}: want 1 to {LAST_PORT + 1 - count} for {count} servers")
+    for port in range(first, first + count):
+        try:
+            socket.create_server((LOOPBACK, port)).close()
+        except OSError as error:
+            why = os.strerror(error.errno or 0)
+            raise ConfigError(f"cannot listen on {LOOPBACK} port {port}: {why}") from None
 
 
 def _scripted(scenario: Scenario) -> _Answers:
