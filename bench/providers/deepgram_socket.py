@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection
 
-from bench.errors import ConnectFailed
-from bench.providers.connections import CONNECT_SECONDS, HANG_UP_SECONDS, refused, tls
+from bench.providers.sockets import opened
 from bench.settings import Secret
 
 PROVIDER = "deepgram"
@@ -52,20 +50,5 @@ class DeepgramSocket:
             await self._connection.close()
 
     async def _open(self) -> ClientConnection:
-        try:
-            return await connect(
-                self._url,
-                additional_headers=self._headers,
-                ssl=tls() if self._url.startswith("wss:") else None,
-                open_timeout=CONNECT_SECONDS,
-                close_timeout=HANG_UP_SECONDS,
-                ping_interval=None,  # audio without an answer tells more, and sooner
-            )
-        except InvalidStatus as error:
-            answer, key = error.response, Secret(self._headers["Authorization"].split()[-1])
-            said = (answer.body or b"").decode("utf-8", "replace")
-            raise refused(PROVIDER, answer.status_code, answer.headers, said, key) from None
-        except TimeoutError:
-            raise ConnectFailed(PROVIDER, "no handshake in time") from None
-        except (OSError, InvalidHandshake) as error:
-            raise ConnectFailed(PROVIDER, type(error).__name__) from None
+        key = Secret(self._headers["Authorization"].split()[-1])
+        return await opened(PROVIDER, self._url, self._headers, key)

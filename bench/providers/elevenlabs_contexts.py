@@ -6,22 +6,16 @@ import asyncio
 import contextlib
 import itertools
 import json
-import logging
 from typing import Any, cast
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
 
 from bench import clock
 from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
-from bench.providers.connections import (
-    CONNECT_SECONDS,
-    HANG_UP_SECONDS,
-    quoted,
-    refused,
-    tls,
-)
+from bench.providers import sockets
+from bench.providers.connections import HANG_UP_SECONDS, quoted
 from bench.settings import Secret
 
 PROVIDER = "elevenlabs"
@@ -29,7 +23,6 @@ KEEP_ALIVE_SECONDS = 15.0  # the vendor hangs up after 20 without a text
 IDLE = "idle"  # the context whose only text is the space that keeps the line open
 CONTEXTS = 4  # at a time beside that one: the vendor has five
 MESSAGES = 1024  # that may wait for the reader of a context: minutes of audio
-LONGEST_MESSAGE = 1 << 22  # bytes
 ERRORS: dict[str, type[ProviderError]] = {
     "rate_limit_exceeded": RateLimited,
     "system_busy": RateLimited,
@@ -48,10 +41,6 @@ ERRORS: dict[str, type[ProviderError]] = {
 broken stream."""
 
 Message = dict[str, Any]
-
-_logger = logging.getLogger(__name__)
-# At DEBUG the library writes the handshake out, and the key with it.
-_logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 
 
 class Context:
@@ -215,25 +204,7 @@ async def opened(url: str, key: Secret) -> Line:
     Raises:
         ConnectFailed, RateLimited, Rejected: it does not open.
     """
-    try:
-        connection = await connect(
-            url,
-            additional_headers={"xi-api-key": key.reveal()},
-            ssl=tls() if url.startswith("wss:") else None,
-            open_timeout=CONNECT_SECONDS,
-            close_timeout=HANG_UP_SECONDS,
-            ping_interval=None,  # a text without an answer tells more, and sooner
-            max_size=LONGEST_MESSAGE,
-            logger=_logger,
-        )
-    except InvalidStatus as error:
-        answer = error.response
-        said = (answer.body or b"").decode("utf-8", "replace")
-        raise refused(PROVIDER, answer.status_code, answer.headers, said, key) from None
-    except TimeoutError:
-        raise ConnectFailed(PROVIDER, "no handshake in time") from None
-    except (OSError, EOFError, InvalidHandshake) as error:
-        raise ConnectFailed(PROVIDER, type(error).__name__) from None
+    connection = await sockets.opened(PROVIDER, url, {"xi-api-key": key.reveal()}, key)
     return Line(connection, url, key)
 
 
