@@ -249,7 +249,8 @@ def _with_models(
     for name, role in MODELS.items():
         provider, owners = getattr(chosen, ROLES[role][0]), getattr(own, name)
         known, others = models_of(role, provider, own.chosen())
-        model = models[name] = asked.get(name, None if owners in others else owners)
+        model = asked.get(name)
+        models[name] = (None if owners in others else owners) if model is None else model
         if model not in (None, owners, *known):
             told = f"known are: {', '.join(known)}" if known else "it has none to choose from"
             raise ConfigError(f"{name} {model[:LONGEST_NAME]!r} is not known of {provider}: {told}")

@@ -104,7 +104,7 @@ def test_a_session_may_name_who_takes_over():
     ("request_", "model"),
     [
         ({"llm": "openai", "llm_model": "gpt-4.1-nano"}, "gpt-4.1-nano"),
-        ({"llm": "openai", "llm_model": None}, None),
+        ({"llm": "openai", "llm_model": None}, "llama3"),
         ({"llm": "openai", "llm_model": "llama3"}, "llama3"),  # the owner's own
         ({"llm": "openai"}, "llama3"),
     ],

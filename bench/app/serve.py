@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from bench import assembly, clock
+from bench.app.keys import KeyRings
 from bench.app.limits import Limits
 from bench.app.page.mount import mount_page
 from bench.app.server import create_app
@@ -54,13 +55,17 @@ def build(settings: assembly.Settings) -> FastAPI:
     token = own.token.reveal() if own.token is not None else None
     loopback = is_loopback(own.host)
 
+    keys = KeyRings()
+
     def assemble(request: SessionRequest) -> StreamingConversation:
+        base = keys.settings(settings, request.id)
         return assembly.assemble(
-            request.settings, request.device, base=settings, conversation_id=request.id
+            request.settings, request.device, base=base, conversation_id=request.id
         )
 
-    def changes(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        return assembly.assemble_changes(request, base=settings)
+    def changes(request: SessionRequest) -> Mapping[str, Any]:
+        base = keys.settings(settings, request.id)
+        return assembly.assemble_changes(request.settings, base=base)
 
     app = create_app(
         assemble,
@@ -78,7 +83,7 @@ def build(settings: assembly.Settings) -> FastAPI:
         record=own.record,
         redact_log=own.redact_log,
     )
-    return mount_page(app, settings, password=None if loopback else token)
+    return mount_page(app, settings, keys=keys, password=None if loopback else token)
 
 
 def serve(

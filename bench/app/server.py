@@ -36,8 +36,8 @@ def create_app(
     """The application; its sessions are `app.state.sessions` (a `SessionRegistry`).
 
     `assemble` makes a conversation of a `SessionRequest`, at once or as an awaitable, and raises
-    ConfigError for what cannot be; `changes` makes of all that a session asked for, newest values
-    included, the keywords for its running conversation's `change`.
+    ConfigError for what cannot be; `changes` makes of one that holds all that the session asked
+    for, newest values included, the keywords for its running conversation's `change`.
 
     Without `loopback` every client needs a token: one made for a session by
     `app.state.sessions.mint()` and signed with `secret` (a new one for each process by default), or

@@ -53,7 +53,7 @@ class SessionRequest:
 
 
 Assemble = Callable[[SessionRequest], StreamingConversation | Awaitable[StreamingConversation]]
-Changes = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+Changes = Callable[[SessionRequest], Mapping[str, Any]]
 
 
 class Far(Protocol):
@@ -136,7 +136,8 @@ class Session:
             ConfigError: an unknown setting or an impossible value; nothing is changed then.
         """
         asked = self.settings | settings
-        self.conversation.change(**(self._changes(asked) if self._changes else settings))
+        request = SessionRequest(self.id, self.device, asked)
+        self.conversation.change(**(self._changes(request) if self._changes else settings))
         self.settings = asked
 
     def turns_csv(self) -> str:

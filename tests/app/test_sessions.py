@@ -320,11 +320,11 @@ def test_a_goodbye_hangs_up() -> None:
 
 def test_settings_change_from_the_next_turn_on() -> None:
     async def main() -> None:
-        def changes(asked: dict[str, object]) -> dict[str, object]:
-            return {name: value for name, value in asked.items() if name != "voice"}
+        def changes(request: SessionRequest) -> dict[str, object]:
+            return {name: value for name, value in request.settings.items() if name != "voice"}
 
         def assemble(request: SessionRequest) -> StreamingConversation:
-            settings = changes(dict(request.settings))
+            settings = changes(request)
             return scripted(SessionRequest(request.id, request.device, settings))
 
         async with serving(assemble, changes=changes) as server:

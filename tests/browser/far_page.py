@@ -115,9 +115,9 @@ class FarPage:
             self._arrived.notify_all()
         return conversation
 
-    def _changes(self, request: Mapping[str, Any]) -> Mapping[str, Any]:
-        asked = read_request(request, BASE)
-        return {**asked.changes, "synthesizer": Voice(request)}
+    def _changes(self, request: SessionRequest) -> Mapping[str, Any]:
+        asked = read_request(request.settings, BASE)
+        return {**asked.changes, "synthesizer": Voice(request.settings)}
 
     def _voice(self, asked: Mapping[str, Any]) -> BaseSynthesizer:
         voice = Voice(asked)

@@ -209,9 +209,10 @@ def test_a_provider_that_is_not_ready_says_what_is_missing(page: Tab, far: FarPa
     page.page.get_by_label("Recogniser", exact=True).click()
     page.page.get_by_role("option", name="Deepgram").click()
     page.page.wait_for_selector("#settings-told [role=alert]")
-    assert "Deepgram cannot be the transcriber now" in page.text("#settings-told")
+    told = page.text("#settings-told")
+    assert "Deepgram cannot be the transcriber now: key missing: DEEPGRAM_API_KEY." in told
     page.page.wait_for_function(
-        "document.querySelector('input[aria-label=Recogniser]').value === 'PocketSphinx'"
+        "document.querySelector('input[aria-label=Recogniser]').value === 'PocketSphinx · ready'"
     )
     page.page.get_by_text("All providers").click()
     table = page.text(".tb-providers")

@@ -10,11 +10,19 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from bench.app.page.words import NEXT_CALL, NEXT_TURN, STATES
+from bench.app.page.choices import (
+    NOBODY,
+    Choices,
+    Offer,
+    models_of,
+    providers_of,
+    voices_of,
+)
+from bench.app.page.words import NEXT_CALL, NEXT_TURN
+from bench.assembly import MODELS, Settings
 from bench.engine.settings import ECHO_MODES, RESPONSE_MODES
-from bench.providers.handler import ROLES, ProviderState
+from bench.providers.handler import ROLES, Role
 from bench.settings import RANGES, TRANSCRIBER_MODES
-from bench.speech.espeak import VOICES
 
 BARGE_IN = {
     "hold-then-decide": "Pause at a sound, then decide (usual)",
@@ -30,38 +38,97 @@ RESPONSES = {
 }
 ECHO = {"browser-aec": "Leave it to the browser (usual)", "mute": "Mute while the bot speaks"}
 MODES = {"vocabulary": "Vocabulary: what its callers say", "open": "Open: any words, less surely"}
-ROLE_NAMES = {"transcriber": "Recogniser", "llm": "Agent", "voice": "Voice"}
+NO_BACKUP = "Nobody"
+VOICE_NAME = "Voice’s name, or an id of your own"
+ROLE_NAMES: dict[Role, str] = {"transcriber": "Recogniser", "llm": "Agent", "voice": "Voice"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a tab's controls are made of: its settings by their names, the providers as it has them,
+    and the server's own settings."""
+
+    values: Mapping[str, Any]
+    every: Sequence[Offer]
+    base: Settings
+
+
+Offered = Callable[[Shown], Choices]
 
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One control: the setting it changes, when that applies, and how it is made of its value."""
+    """One control: the setting it changes, when that applies, and how it is made of its value.
+
+    `offered` gives the choices of one that depends on other settings; `usual` is shown for a
+    setting that is left to the provider.
+    """
 
     name: str
     applies: str
     make: Callable[[Any], Component]
-    usual: Any = None  # shown for a setting that is left to the provider
+    usual: Any = None
+    offered: Offered | None = None
+    free: bool = False  # takes a text of one's own
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """What it shows when these are the settings."""
+        value = values[self.name]
+        return self.usual if value is None else value
+
+    def asked(self, value: Any) -> Any:
+        """The setting that a value of its stands for."""
+        return None if self.offered is not None and not value else value
+
+    def update(self, shown: Shown) -> Any:
+        """What the page is told, so that it shows what is so."""
+        value = self.value(shown.values)
+        if self.offered is None:
+            return value
+        choices = self.offered(shown)
+        if value not in [known for _, known in choices]:
+            choices.append((value, value))
+        return gr.update(choices=choices, value=value, visible=self.free or len(choices) > 1)
 
 
-def provider_controls(states: Sequence[ProviderState]) -> list[Control]:
-    """Who listens, answers and speaks; each choice says whether it can be chosen."""
-    controls: list[Control] = []
-    for role, (setting, _, _) in ROLES.items():
-        rows = [state for state in states if state.provider.role == role]
-        choices = [(_choice(state), state.provider.key) for state in rows]
-        label = ROLE_NAMES[role]
-        applies = NEXT_TURN if role == "voice" else NEXT_CALL
-        controls.append(Control(setting, applies, _dropdown(label, choices)))
-    return controls
+def provider_controls() -> list[list[Control]]:
+    """Who listens, answers and speaks, each with what it is to use and who stands in for it."""
+    return [_of_role(role) for role in ROLES]
 
 
-def voice_controls() -> list[Control]:
+def _of_role(role: Role) -> list[Control]:
+    label, applies = ROLE_NAMES[role], NEXT_TURN if role == "voice" else NEXT_CALL
+    model = next(name for name, of in MODELS.items() if of == role)
+
+    def who(shown: Shown) -> Choices:
+        return providers_of(role, shown.every)
+
+    def models(shown: Shown) -> Choices:
+        return models_of(role, shown.values, shown.base)
+
+    def voices(shown: Shown) -> Choices:
+        return voices_of(shown.values)
+
+    def backups(shown: Shown) -> Choices:
+        return [(NO_BACKUP, NOBODY), *who(shown)]
+
+    def picker(name: str, label: str, offered: Offered, *, free: bool = False) -> Control:
+        return Control(name, applies, _picker(label, free=free), NOBODY, offered, free)
+
+    named = [picker("voice", VOICE_NAME, voices, free=True)] if role == "voice" else []
+    return [
+        picker(ROLES[role][0], label, who),
+        picker(model, f"{label}’s model", models),
+        *named,
+        picker(f"{role}Fallback", f"{label}, should it fail", backups),
+    ]
+
+
+def pace_controls() -> list[Control]:
     """How the voice sounds."""
-    voices = [(voice.label, voice.name) for voice in VOICES]
     low, high = RANGES["speed"]
     deep, bright = RANGES["pitch"]
     return [
-        Control("voice", NEXT_TURN, _dropdown("Voice of espeak-ng", voices), VOICES[0].name),
         Control("speed", NEXT_TURN, _slider("Speed", low, high, 0.1), 1.0),
         Control("pitch", NEXT_TURN, _slider("Pitch", deep, bright, 1), 50),
     ]
@@ -99,42 +166,19 @@ def answering_controls() -> list[Control]:
     ]
 
 
-def shown(control: Control, values: Mapping[str, Any]) -> Any:
-    """What a control shows when these are the settings."""
-    value = values[control.name]
-    return control.usual if value is None else value
-
-
-def providers_table(states: Sequence[ProviderState]) -> str:
+def providers_table(every: Sequence[Offer]) -> str:
     """Every provider there is, whether it can be chosen, and if not, what to do."""
     rows = "".join(
-        f"<tr><td>{ROLE_NAMES[state.provider.role]}</td><td>{escape(_label(state))}</td>"
-        f"<td class='tb-state' data-ready='{str(state.state == 'ready').lower()}'>"
-        f"{escape(state_in_words(state))}</td>"
-        f"<td>{escape(state.remedy or state.provider.note)}</td></tr>"
-        for state in states
+        f"<tr><td>{ROLE_NAMES[offer.state.provider.role]}</td><td>{escape(offer.label)}</td>"
+        f"<td class='tb-state' data-ready='{str(offer.usable).lower()}'>{escape(offer.words)}</td>"
+        "</tr>"
+        for offer in every
     )
-    head = "".join(f"<th scope='col'>{name}</th>" for name in ("Role", "Provider", "State", ""))
+    head = "".join(f"<th scope='col'>{name}</th>" for name in ("Role", "Provider", "State"))
     return (
         f"<div class='tb-scroll'><table class='tb-providers'><thead><tr>{head}</tr></thead>"
         f"<tbody>{rows}</tbody></table></div>"
     )
-
-
-def state_in_words(state: ProviderState) -> str:
-    """Ready, key missing, extra missing, not in this version."""
-    return STATES.get(state.state, state.state)
-
-
-def _label(state: ProviderState) -> str:
-    provider = state.provider
-    scripted = provider.role == "llm" and provider.key == "embedded"
-    return f"{provider.label}: a script, not a language model" if scripted else provider.label
-
-
-def _choice(state: ProviderState) -> str:
-    label = _label(state)
-    return label if state.state == "ready" else f"{label} ({state_in_words(state)})"
 
 
 def _named(names: Mapping[str, str], values: Sequence[str] = ()) -> list[tuple[str, str]]:
@@ -147,6 +191,18 @@ def _dropdown(label: str, choices: list[tuple[str, str]]) -> Callable[[Any], Com
         return gr.Dropdown(offered, value=value, label=label, interactive=True, filterable=False)
 
     return make
+
+
+def _picker(label: str, *, free: bool = False) -> Callable[[Any], Component]:
+    """A list that is told its choices when the page is loaded."""
+    return lambda value: gr.Dropdown(
+        [(str(value), value)],
+        value=value,
+        label=label,
+        interactive=True,
+        filterable=free,
+        allow_custom_value=free,
+    )
 
 
 def _radio(label: str, choices: list[tuple[str, str]]) -> Callable[[Any], Component]:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from bench.app.page import words
 from bench.app.page.bars import STAGE_NAMES, legend
-from bench.app.page.controls import (
-    Control,
-    answering_controls,
-    listening_controls,
-    provider_controls,
-    providers_table,
-    shown,
-    voice_controls,
-)
 from bench.app.page.export import KINDS
 from bench.app.page.handlers import Handlers
 from bench.app.page.latency import NOTHING
 from bench.app.page.replay_tab import replay_tab
 from bench.app.page.replay_tab_handlers import ReplayHandlers
-from bench.app.page.visits import defaults
+from bench.app.page.settings_tab import settings_tab
+from bench.app.page.settings_tab_handlers import SettingsHandlers
 
 STATIC = Path(__file__).parents[1] / "static"
 CACHE_SECONDS = 3600  # an export's copy is looked after so often, and kept so long
-TRY_THIS = "We are open from nine to five, and the kitchen closes at four."
 
 # Gradio reads the names of our events, in quotes, from this text.
 ON_LOAD = """
@@ -41,7 +30,6 @@ import(new URL(folder + 'page.js', location.origin)).then(({ attach }) => attach
 }));
 """
 KEPT_SESSION = "() => JSON.parse(sessionStorage.getItem('talkbench.session') || 'null')"
-SAY_IN_THE_CALL = "(text) => [window.talkbench?.say(text) ? '' : text]"
 TAKE_THE_FILE = "() => setTimeout(() => document.querySelector('#download-{kind}').click(), 50)"
 
 # Handlers are the page's own: no API, no spinner, no waiting for one another.
@@ -52,7 +40,7 @@ QUIETLY: dict[str, Any] = {
 }
 
 
-def build(handlers: Handlers, replays: ReplayHandlers) -> gr.Blocks:
+def build(handlers: Handlers, settings: SettingsHandlers, replays: ReplayHandlers) -> gr.Blocks:
     """The page, to be mounted."""
     with gr.Blocks(
         title="Talkbench",
@@ -68,20 +56,14 @@ def build(handlers: Handlers, replays: ReplayHandlers) -> gr.Blocks:
             with gr.Tab("Latency"):
                 latency = gr.HTML(NOTHING, apply_default_css=False, elem_id="latency")
             replay_tab(page, replays)
-            with gr.Tab("Settings"):
-                controls = _settings(handlers, strip)
+            settings_tab(page, settings, strip, KEPT_SESSION, QUIETLY)
             with gr.Tab("Export"):
                 _exports(handlers)
         said = [chat, latency]
         strip.turn(handlers.turn, None, said, trigger_mode="always_last", **QUIETLY)
         strip.over(handlers.over, None, [strip, *said], trigger_mode="always_last", **QUIETLY)
-        page.load(
-            handlers.load([control for control, _ in controls]),
-            strip,
-            [strip, *said, *(component for _, component in controls)],
-            js=KEPT_SESSION,
-            **QUIETLY,
-        )
+        page.load(handlers.load, strip, [strip, *said], js=KEPT_SESSION, **QUIETLY)
+        page.unload(handlers.left)
     return page
 
 
@@ -116,48 +98,6 @@ def _conversation() -> gr.Chatbot:
             gr.HTML(words.SAY, elem_classes="tb-words")
             gr.HTML(words.UNDERSTANDS, elem_classes="tb-words")
     return chat
-
-
-def _settings(handlers: Handlers, strip: gr.HTML) -> list[tuple[Control, Component]]:
-    made: list[tuple[Control, Component]] = []
-    values = defaults(handlers.base, {})
-    told = gr.HTML(words.WHEN, elem_id="settings-told", elem_classes="tb-words")
-
-    def place(controls: Sequence[Control]) -> None:
-        made.extend((control, control.make(shown(control, values))) for control in controls)
-
-    with gr.Row():
-        with gr.Column(min_width=300):
-            gr.HTML("<h3>Who takes part</h3>", elem_classes="tb-words")
-            place(provider_controls(handlers.states))
-            gr.HTML("<h3>The voice</h3>", elem_classes="tb-words")
-            place(voice_controls())
-            _preview(handlers)
-        with gr.Column(min_width=300):
-            gr.HTML("<h3>Listening</h3>", elem_classes="tb-words")
-            place(listening_controls())
-        with gr.Column(min_width=300):
-            gr.HTML("<h3>Answering</h3>", elem_classes="tb-words")
-            place(answering_controls())
-            gr.HTML(f"<p>{words.ECHO_NOTE}</p>", elem_classes="tb-words")
-    with gr.Accordion("All providers", open=False):
-        gr.HTML(providers_table(handlers.states), apply_default_css=False)
-    for control, component in made:
-        component.change(  # pyright: ignore[reportAttributeAccessIssue]
-            handlers.change(control),
-            component,
-            [strip, component, told],
-            trigger_mode="always_last",
-            **QUIETLY,
-        )
-    return made
-
-
-def _preview(handlers: Handlers) -> None:
-    text = gr.Textbox(TRY_THIS, label="A sentence to try it with", max_lines=3, lines=2)
-    hear = gr.Button("Hear it", elem_id="hear")
-    sound = gr.HTML("", elem_id="preview")
-    hear.click(handlers.preview, text, sound, js=SAY_IN_THE_CALL, **QUIETLY)
 
 
 def _exports(handlers: Handlers) -> None:

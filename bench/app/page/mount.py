@@ -16,12 +16,15 @@ from gradio.themes import Base
 from starlette.responses import FileResponse, RedirectResponse
 
 from bench import clock
-from bench.app.page.handlers import Handlers, Voice
+from bench.app.keys import KeyRings
+from bench.app.page.handlers import Handlers
 from bench.app.page.layout import STATIC, build
 from bench.app.page.replay_tab_handlers import ReplayHandlers
 from bench.app.page.replay_tab_jobs import Replays
 from bench.app.page.replay_tab_library import Library
 from bench.app.page.replay_tab_route import add_replays
+from bench.app.page.settings_tab_handlers import SettingsHandlers, Voice
+from bench.app.page.visits import Visits
 from bench.assembly import Settings, settings
 from bench.providers.handler import ProviderState, provider_states
 
@@ -35,13 +38,15 @@ def mount_page(
     *,
     states: Sequence[ProviderState] | None = None,
     voice: Voice | None = None,
+    keys: KeyRings | None = None,
     password: str | None = None,
     scenarios: Path | None = None,
 ) -> FastAPI:
     """Put the page on an application of `server.create_app`, at `/gradio`; `/` leads there.
 
     `base` are the settings that tabs start from (those of the process), `states` the providers they
-    may choose, `voice` makes the synthesizer of previews. Whoever reaches the page may talk, since
+    may choose, `voice` makes the synthesizer of previews, `keys` are those that tabs give for their
+    conversations. Whoever reaches the page may talk, since
     the tickets that it gives out open the socket's door: `password`, asked for under any name,
     keeps the page itself. `scenarios` is the folder of those that can be replayed (`scenarios`
     in the working directory, else that of the checkout).
@@ -49,10 +54,12 @@ def mount_page(
     base = settings() if base is None else base
     if states is None:
         states = provider_states(base.keys, asdict(base.providers))
-    handlers = Handlers(app.state.sessions, base, states, voice)
+    visits = Visits(app.state.sessions, base, keys)
+    handlers = Handlers(visits)
+    settling = SettingsHandlers(visits, base, states, voice)
     replays = Replays()
     add_replays(app, replays)
-    replaying = ReplayHandlers(replays, Library(scenarios), handlers.visit)
+    replaying = ReplayHandlers(replays, Library(scenarios), settling.visit)
 
     @app.get("/", include_in_schema=False)
     async def to_the_page() -> RedirectResponse:
@@ -71,7 +78,7 @@ def mount_page(
     )
 
     def mounted() -> gr.Blocks:
-        page = build(handlers, replaying)
+        page = build(handlers, settling, replaying)
         gr.mount_gradio_app(
             app,
             page,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Hashable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from bench.app.door import Ticket
+from bench.app.keys import KeyRing, KeyRings
 from bench.app.registry import SessionRegistry
 from bench.app.session import Session
-from bench.assembly import Settings, read_request
+from bench.assembly import MODELS, Settings, read_request
 
 MOST_KEPT = 1000  # tabs; a few hundred bytes each
+KEYS_KEPT_SECONDS = 60.0  # after the page has gone: a reload takes less
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
@@ -20,11 +24,16 @@ V = TypeVar("V")
 class Visit:
     """One tab: the ticket of its conversations, one after the other, and what it asks of them."""
 
-    def __init__(self, ticket: Ticket, sessions: SessionRegistry, base: Settings) -> None:
+    def __init__(
+        self, ticket: Ticket, sessions: SessionRegistry, base: Settings, rings: KeyRings
+    ) -> None:
         self.ticket = ticket  # of the conversation that is on, or was last
         self.next = ticket  # of the one that Start begins
+        self.keys = KeyRing()  # that were typed in it
         self._sessions = sessions
         self._base = base
+        self._rings = rings
+        rings.lend(ticket.session, self.keys)
         chosen = base.providers
         self.asked: dict[str, Any] = {
             "transcriberProvider": chosen.transcriberProvider,
@@ -43,6 +52,16 @@ class Visit:
         """What the strip sends first."""
         return {**self.next._asdict(), **self.asked}
 
+    @property
+    def base(self) -> Settings:
+        """The settings of the process, with the keys of this tab."""
+        return replace(self._base, keys=self.keys.with_own(self._base.keys))
+
+    def renew(self) -> None:
+        """The next conversation has a name of its own."""
+        self.next = self._sessions.mint()
+        self._rings.lend(self.next.session, self.keys)
+
     def ask(self, **settings: Any) -> None:
         """Change settings: of the conversation that is on, and of those to come.
 
@@ -60,11 +79,15 @@ class Visit:
 class Visits:
     """The tabs there are, by Gradio's session hash, which a reload changes, and by our session."""
 
-    def __init__(self, sessions: SessionRegistry, base: Settings) -> None:
+    def __init__(
+        self, sessions: SessionRegistry, base: Settings, rings: KeyRings | None = None
+    ) -> None:
         self._sessions = sessions
         self._base = base
+        self._rings = rings or KeyRings()
         self._by_session: OrderedDict[str, Visit] = OrderedDict()
         self._by_hash: OrderedDict[str, Visit] = OrderedDict()
+        self._left: dict[Visit, asyncio.TimerHandle] = {}
 
     def enter(self, session_hash: str | None, kept: object = None) -> Visit:
         """The visit of a tab that says which session it has kept, if any; a forged one is new."""
@@ -73,21 +96,42 @@ class Visits:
             return self.of(session_hash)
         visit = self._by_session.get(ticket.session)
         if visit is None:
-            visit = Visit(ticket, self._sessions, self._base)
+            visit = self._new(ticket)
         visit.ticket = ticket
         return self._keep(session_hash, visit)
 
     def renew(self, visit: Visit) -> None:
-        """The visit's conversation is over: the next one has a name of its own."""
-        visit.next = self._sessions.mint()
+        """The visit's conversation is over: another may follow."""
+        visit.renew()
         _remember(self._by_session, visit.next.session, visit)
 
     def of(self, session_hash: str | None) -> Visit:
         """The visit of a tab seen before, else a new one."""
         visit = self._by_hash.get(session_hash or "")
         if visit is None:
-            visit = Visit(self._sessions.mint(), self._sessions, self._base)
+            visit = self._new(self._sessions.mint())
         return self._keep(session_hash, visit)
+
+    def leave(self, session_hash: str | None) -> None:
+        """A page was closed, or is being loaded again: unless its tab is back in time, or its
+        conversation goes on, what secrets it gave are forgotten."""
+        visit = self._by_hash.pop(session_hash or "", None)
+        if visit is not None and visit not in self._by_hash.values():
+            self._forget_later(visit)
+
+    def _forget_later(self, visit: Visit) -> None:
+        loop = asyncio.get_running_loop()
+        self._left[visit] = loop.call_later(KEYS_KEPT_SECONDS, self._forget, visit)
+
+    def _forget(self, visit: Visit) -> None:
+        del self._left[visit]
+        if visit.session is not None and not visit.session.over:
+            self._forget_later(visit)
+        else:
+            visit.keys.forget()
+
+    def _new(self, ticket: Ticket) -> Visit:
+        return Visit(ticket, self._sessions, self._base, self._rings)
 
     def _proven(self, kept: object) -> Ticket | None:
         match kept:
@@ -99,6 +143,8 @@ class Visits:
 
     def _keep(self, session_hash: str | None, visit: Visit) -> Visit:
         _remember(self._by_session, visit.ticket.session, visit)
+        if visit in self._left:
+            self._left.pop(visit).cancel()
         if session_hash:
             _remember(self._by_hash, session_hash, visit)
         return visit
@@ -113,7 +159,7 @@ def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
 
 def defaults(base: Settings, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What a setting is when a tab asks for `asked`: by name, those of the base where unasked."""
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = dict.fromkeys(MODELS)
     for table in (base.providers, base.conversation):
         found |= {name: getattr(table, name) for name in type(table).__dataclass_fields__}
     return found | dict(asked)

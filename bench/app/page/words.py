@@ -48,10 +48,25 @@ WHEN = (
 )
 NEXT_TURN = "Applies from the next turn."
 NEXT_CALL = "Applies from the next conversation: press Stop, then Start."
+NOT_READY = "{label} cannot be the {role} now: {why}."
+TYPE_THE_KEY = " You can type the key under Keys."
+KEYS = (
+    "<p>For this tab alone, as long as it is open: in the memory of the server of this page, "
+    "in no log, trace, file or export, and never shown again. The server sends them to the "
+    "provider they are for.</p>"
+)
+NO_KEYS_MISSING = "<p>Every key that a provider here may want is set on this server.</p>"
+KEY_TAKEN = "Taken: {names}. {ready}"
+NOW_READY = "Ready now: {labels}."
+STILL_MISSING = "Nothing is ready by that alone: some want several."
+NO_KEY_TYPED = "No key was typed."
+KEYS_FORGOTTEN = "The keys of this tab are forgotten; a conversation that is on keeps its own."
 NOTHING_TO_EXPORT = "There is nothing to export yet: have a conversation first."
 NOT_RECORDED = "This server keeps no recordings."
 TOO_LONG_TO_SAY = "That is too long for a preview: {most} letters at most."
 PREVIEW_FAILED = "The voice could not be heard: {why}"
 
-STATES = {"not built yet": "not in this version"}
-"""What the table of providers calls a state, where people read something else."""
+
+def problem(text: str) -> str:
+    """Words that something went wrong."""
+    return f'<p class="tb-problem" role="alert">{escape(text)}</p>'

@@ -1,0 +1,170 @@
+"""What people set on the page in, what it shows then out: settings, keys, a voice to try."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from bench.app.page import words
+from bench.app.page.choices import Offer, offers
+from bench.app.page.controls import Control, Shown, providers_table
+from bench.app.page.preview import MOST_LETTERS, player, spoken
+from bench.app.page.visits import Visit, Visits, defaults
+from bench.app.page.words import problem
+from bench.assembly import MODELS, Settings, assemble_synthesizer
+from bench.engine.synthesizer import BaseSynthesizer
+from bench.errors import ConfigError, TalkbenchError, redacted
+from bench.providers.handler import ROLES, ProviderState
+
+Voice = Callable[[dict[str, Any]], BaseSynthesizer]
+WHOSE = {f"{role}Fallback": role for role in ROLES} | {ROLES[role][0]: role for role in ROLES}
+"""The settings that name a provider, and its role."""
+
+
+class SettingsHandlers:
+    """The handlers of the tab; all run on the loop of the sockets.
+
+    `states` are the providers that tabs may choose, as they are without the tabs' own keys; `voice`
+    makes the synthesizer for previews of what a tab asks for.
+    """
+
+    def __init__(
+        self,
+        visits: Visits,
+        base: Settings,
+        states: Sequence[ProviderState],
+        voice: Voice | None = None,
+    ) -> None:
+        self.base = base
+        self.states = states
+        self._visits = visits
+        self._voice = voice
+
+    def visit(self, request: gr.Request) -> Visit:
+        """Whose request that is, also after a reload of the page."""
+        return self._visits.of(request.session_hash)
+
+    def offers(self, visit: Visit) -> list[Offer]:
+        """The providers as a tab may have them."""
+        return offers(self.states, self.base.keys, visit.base.keys)
+
+    def shown(self, visit: Visit) -> Shown:
+        """What a tab's controls are made of."""
+        return Shown(defaults(self.base, visit.asked), self.offers(visit), self.base)
+
+    def load(self, controls: Sequence[Control]) -> Callable[..., Any]:
+        """The page was opened or reloaded: every control, and the table of providers."""
+
+        async def load(kept: object, request: gr.Request) -> list[Any]:
+            visit = self._visits.enter(request.session_hash, kept)
+            return self._all(visit, controls)
+
+        return load
+
+    def change(self, control: Control, beside: Sequence[Control]) -> Callable[..., Any]:
+        """A control was changed: the strip's start, what to say about it, the control itself and
+        those `beside` it that depend on it."""
+
+        async def change(value: Any, request: gr.Request) -> list[Any]:
+            visit = self.visit(request)
+            if value == control.value(defaults(self.base, visit.asked)):
+                return [gr.skip()] * (3 + len(beside))
+            try:
+                asked = self._asked(control.name, control.asked(value))
+                self._refuse_what_is_not_ready(visit, control.name, value)
+                visit.ask(**asked)
+            except ConfigError as error:
+                told, start = problem(str(error)), gr.skip()
+            else:
+                told, start = control.applies, {"start": visit.start()}
+            shown = self.shown(visit)
+            return [start, told, *(one.update(shown) for one in (control, *beside))]
+
+        return change
+
+    def give(self, variables: Sequence[str], controls: Sequence[Control]) -> Callable[..., Any]:
+        """Keys were typed: the fields, empty again, what to say, and everything that may be ready
+        now."""
+
+        async def give(request: gr.Request, *texts: str) -> list[Any]:
+            visit = self.visit(request)
+            given = {name: text for name, text in zip(variables, texts, strict=True) if text}
+            told = self._given(visit, given)
+            return ["" for _ in variables] + [told, *self._all(visit, controls)]
+
+        return give
+
+    def forget(self, controls: Sequence[Control]) -> Callable[..., Any]:
+        """The keys of a tab are to be forgotten: what to say, and everything that is not ready any
+        more."""
+
+        async def forget(request: gr.Request) -> list[Any]:
+            visit = self.visit(request)
+            visit.keys.forget()
+            return [words.KEYS_FORGOTTEN, *self._all(visit, controls)]
+
+        return forget
+
+    async def preview(self, text: str, request: gr.Request) -> str:
+        """How the chosen voice says the text; empty text was spoken by the conversation."""
+        text = " ".join((text or "").split())
+        if not text:
+            return ""
+        if len(text) > MOST_LETTERS:
+            return problem(words.TOO_LONG_TO_SAY.format(most=MOST_LETTERS))
+        visit = self.visit(request)
+        try:
+            voice = (
+                self._voice(visit.asked)
+                if self._voice is not None
+                else assemble_synthesizer(visit.asked, base=visit.base)
+            )
+            return player(await spoken(voice, text), text)
+        except TimeoutError:
+            return problem(words.PREVIEW_FAILED.format(why="it took too long"))
+        except TalkbenchError as error:
+            return problem(words.PREVIEW_FAILED.format(why=redacted(str(error))))
+
+    def _all(self, visit: Visit, controls: Sequence[Control]) -> list[Any]:
+        shown = self.shown(visit)
+        return [providers_table(shown.every), *(control.update(shown) for control in controls)]
+
+    def _asked(self, name: str, value: Any) -> dict[str, Any]:
+        """What a change comes to: another provider goes by other names for models and voices."""
+        asked = {name: value}
+        role = next((role for role in ROLES if ROLES[role][0] == name), None)
+        if role is not None:
+            asked |= {model: None for model, of in MODELS.items() if of == role}
+        if role == "voice":
+            own = self.base.providers
+            asked["voice"] = own.voice if value == own.voiceProvider else None
+        return asked
+
+    def _given(self, visit: Visit, given: dict[str, str]) -> str:
+        before = {offer.label for offer in self.offers(visit) if offer.usable}
+        try:
+            for name, text in given.items():
+                if self.base.keys.get(name):
+                    raise ConfigError(f"{name} is set on this server already")
+                visit.keys.give(name, text)
+        except ConfigError as error:
+            return problem(str(error))
+        if not given:
+            return problem(words.NO_KEY_TYPED)
+        usable = dict.fromkeys(offer.label for offer in self.offers(visit) if offer.usable)
+        now = [label for label in usable if label not in before]
+        ready = words.NOW_READY.format(labels=", ".join(now)) if now else words.STILL_MISSING
+        return words.KEY_TAKEN.format(names=", ".join(given), ready=ready)
+
+    def _refuse_what_is_not_ready(self, visit: Visit, name: str, value: object) -> None:
+        role = WHOSE.get(name)
+        for offer in self.offers(visit) if role is not None else ():
+            provider = offer.state.provider
+            if (provider.role, provider.key) == (role, value) and not offer.usable:
+                key = words.TYPE_THE_KEY if offer.missing and "key missing" in offer.words else ""
+                told = words.NOT_READY.format(
+                    label=provider.label, role=ROLES[provider.role][2], why=offer.words
+                )
+                raise ConfigError(f"{told}{key}")
