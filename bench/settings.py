@@ -177,7 +177,7 @@ class ServiceSettings:
     polly_url: str | None = None
     playht_url: str | None = None
     requests_per_second: float = 10.0  # that start, of each account …
-    concurrent_requests: int = 20  # … and that are under way, a stream of audio being one
+    concurrent_requests: int = 100  # … and that are under way, a stream of audio being one
     daily_minutes: float | None = None  # of audio, for ears
     daily_tokens: int | None = None  # of a language model
     daily_characters: int | None = None  # of a voice

@@ -298,7 +298,7 @@ def test_vendors_have_an_account_and_nobody_else():
     agent = keyed().create_agent(config)
     assert agent.account is not None
     assert (agent.account.provider, agent.account.daily) == ("openai", 7)
-    assert (agent.account.requests_per_second, agent.account.concurrent_requests) == (10.0, 20)
+    assert (agent.account.requests_per_second, agent.account.concurrent_requests) == (10.0, 100)
     assert agent.backup is not None
     assert agent.backup.account is None
 
