@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -18,6 +17,7 @@ from bench.events import Word
 from bench.providers.assemblyai_session import PROVIDER, AssemblyAISession
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of
 from bench.providers.paced_frames import PacedFrames
+from bench.providers.utterances import Utterances
 
 MODEL = "universal-streaming-english"
 URL = "wss://streaming.assemblyai.com"
@@ -63,9 +63,7 @@ class AssemblyAITranscriber(BaseTranscriber):
         except ValueError as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{self.provider} cannot be used like that: {reason}") from None
-        self._ids = itertools.count(1)
-        self._id = f"u{next(self._ids)}"
-        self._told = ""  # the newest partial of this utterance
+        self._utterances = Utterances()
         self._ended = -1  # the newest turn of this session that is over
         self._beats = False  # the service, while it is sent audio
         self._speaking = False  # a turn is under way, whose end has to come
@@ -130,17 +128,14 @@ class AssemblyAITranscriber(BaseTranscriber):
     async def _turn(self, event: TurnEvent) -> None:
         if event.turn_order <= self._ended:
             return  # formatted, or out of order: a turn that is over stays as it was
-        said = _read(event, self._id, self.placed)
+        said = _read(event, self._utterances.name, self.placed)
         if said.is_final:
             self._ended = event.turn_order
         self._speaking = not said.is_final and bool(said.message)
-        nothing_new = said.message == self._told and not said.is_final
-        if nothing_new or not (said.message or self._told):
-            return
-        self._told = "" if said.is_final else said.message
-        if said.is_final:
-            self._id = f"u{next(self._ids)}"
-        await self.tell(said)
+        if not said.is_final and said.message == self._utterances.told:
+            return  # it says several times how things stand
+        if self._utterances.is_news(said):
+            await self.tell(said)
 
 
 def _read(event: TurnEvent, utterance_id: str, placed: Callable[[int], int]) -> Transcription:

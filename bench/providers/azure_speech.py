@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from bench.providers.azure_bridge import (
     native,
 )
 from bench.providers.connections import CONNECT_SECONDS, FIRST_RESULT_SECONDS
+from bench.providers.utterances import Utterances
 
 SEGMENTATION_MILLISECONDS = 300  # of silence, after which words are final
 EVENTS = 256  # that may wait to be read: minutes of partials
@@ -70,9 +70,7 @@ class AzureTranscriber(BaseTranscriber):
         config = transcriber_config or {}
         self._subscription = Subscription(config)
         self.model: str | None = config.get("transcriber_model")
-        self._ids = itertools.count(1)
-        self._id = f"u{next(self._ids)}"
-        self._told = ""  # the newest partial of this utterance
+        self._utterances = Utterances()
 
     async def _run_loop(self) -> None:
         events, began_at = Events[Told](EVENTS), clock.now()
@@ -146,17 +144,12 @@ class AzureTranscriber(BaseTranscriber):
 
     async def _pass_on(self, told: Told) -> None:
         try:
-            said = _read(told, self._id, self.placed)
+            said = _read(told, self._utterances.name, self.placed)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"not a result: {type(error).__name__}"
             raise BrokenStream(self.provider, reason) from None
-        nothing_new = not said.message and not (said.is_final and self._told)
-        self._told = "" if said.is_final else said.message or self._told
-        if nothing_new:
-            return
-        if said.is_final:
-            self._id = f"u{next(self._ids)}"
-        await self.tell(said)
+        if self._utterances.is_news(said):
+            await self.tell(said)
 
 
 class Recognition:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,6 +19,7 @@ from bench.errors import BrokenStream, Stalled
 from bench.events import Word
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of, quoted, tls
 from bench.providers.deepgram_socket import PROVIDER, DeepgramSocket
+from bench.providers.utterances import Utterances
 from bench.settings import Secret
 
 with warnings.catch_warnings():  # the SDK imports names that websockets calls deprecated
@@ -54,9 +54,7 @@ class DeepgramTranscriber(BaseTranscriber):
         self.language = config.get("language") or LANGUAGE
         self._url = (config.get("deepgram_url") or URL).rstrip("/")
         self._key = key_of(config, "DEEPGRAM_API_KEY", self.provider)
-        self._ids = itertools.count(1)
-        self._id = f"u{next(self._ids)}"
-        self._told = ""  # the newest partial of this utterance
+        self._utterances = Utterances()
         self._waiting = False  # for an answer to audio
 
     async def warm_up(self) -> None:
@@ -77,9 +75,7 @@ class DeepgramTranscriber(BaseTranscriber):
                     sender.cancel()
                     await Ending([sender])
         except ConnectionClosed as error:
-            closed = error.rcvd
-            reason = f"closed with {closed.code} {closed.reason}" if closed else "the line broke"
-            raise BrokenStream(self.provider, quoted(reason, self._key)) from None
+            raise BrokenStream(self.provider, quoted(_reason(error), self._key)) from None
         except TimeoutError:
             waited = round(clock.now() - began_at, 6)
             raise Stalled(self.provider, "sent audio, got no answer", waited) from None
@@ -128,11 +124,10 @@ class DeepgramTranscriber(BaseTranscriber):
     async def _receive(self, connection: Any, patience: Patience) -> None:
         while True:
             message = await self._message(connection)
-            if getattr(message, "type", None) is None:  # newer than the SDK
-                continue
-            self._waiting = False
-            patience.suspend()
-            await self._take_in(message)
+            if getattr(message, "type", None) is not None:  # else it is newer than the SDK
+                self._waiting = False
+                patience.suspend()
+                await self._take_in(message)
 
     async def _message(self, connection: Any) -> Any:
         """The next message.
@@ -156,17 +151,12 @@ class DeepgramTranscriber(BaseTranscriber):
     async def _say(self, read: Read, message: Any) -> None:
         """Tell what a message says, if it is news."""
         try:
-            said = read(message, self._id, self.placed)
+            said = read(message, self._utterances.name, self.placed)
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"not a result: {type(error).__name__}"
             raise BrokenStream(self.provider, reason) from None
-        nothing_new = not said.message and not (said.is_final and self._told)
-        self._told = "" if said.is_final else said.message or self._told
-        if nothing_new:
-            return
-        if said.is_final:
-            self._id = f"u{next(self._ids)}"
-        await self.tell(said)
+        if self._utterances.is_news(said):
+            await self.tell(said)
 
 
 Read = Callable[[Any, str, Callable[[int], int]], Transcription]
@@ -183,6 +173,11 @@ def client_at(url: str, key: Secret) -> AsyncDeepgramClient:
         transport_factory=DeepgramSocket,
         httpx_client=httpx.AsyncClient(verify=tls()),  # unused, and slow to make without
     )
+
+
+def _reason(closed: ConnectionClosed) -> str:
+    frame = closed.rcvd
+    return f"closed with {frame.code} {frame.reason}" if frame else "the line broke"
 
 
 def _read(

@@ -87,7 +87,7 @@ class FluxTranscriber(DeepgramTranscriber):
         self._chatty = self._chatty or not (text or self._speaking)
         if ended:
             self._ended = _turn(message)
-        elif text == self._told:
+        elif text == self._utterances.told:
             return  # four times a second it says how things stand
         await self._say(_read, message)
 
