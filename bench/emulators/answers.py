@@ -170,12 +170,16 @@ class LanguageModel(ABC):
         return True
 
     def _written(
-        self, asked: str, offered: Collection[str], results: Sequence[str] | None
+        self,
+        body: Mapping[str, Any],
+        asked: str,
+        offered: Collection[str],
+        results: Sequence[str] | None,
     ) -> Written:
-        """The answer to words, given the names of the tools there are and, once tools were called,
-        what they gave."""
+        """The answer to a request and the newest words in it, given the names of the tools there
+        are and, once tools were called, what they gave."""
         if self._mind is not None:
-            return Written(self._mind(_history(self.requests[-1])).say)
+            return Written(self._mind(_history(body)).say)
         fitting = (place for place, reply in enumerate(self.replies) if reply.fits(asked))
         if (place := next(fitting, None)) is None:
             return Written(AT_A_LOSS)

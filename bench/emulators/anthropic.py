@@ -79,7 +79,7 @@ class AnthropicEmulator(LanguageModel):
         given = [_text(block) for block in _blocks(messages[-1], "tool_result")]
         answered = bool(given) and not _says(messages[-1])
         said = words(asked["content"]) if asked is not None else ""
-        return self._written(said, offered, given if answered else None)
+        return self._written(body, said, offered, given if answered else None)
 
     async def _stream(self, answer: Answer, model: str, written: Written, asked: int) -> None:
         answer.begin(200, EVENTS)

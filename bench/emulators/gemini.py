@@ -104,7 +104,7 @@ class GeminiEmulator(LanguageModel):
             for tool in body.get("tools") or ()
             for function in tool.get("functionDeclarations") or ()
         ]
-        return self._written(asked, offered, given or None)
+        return self._written(body, asked, offered, given or None)
 
     async def _stream(
         self, answer: Answer, model: str, written: Written, asked: int, *, is_sse: bool

@@ -74,7 +74,7 @@ class OpenAIEmulator(LanguageModel):
         asked = words(messages[newest - 1]["content"]) if newest else ""
         results = [words(one["content"]) for one in messages[newest:] if one["role"] == "tool"]
         offered = [str(tool["function"]["name"]) for tool in body.get("tools") or ()]
-        return self._written(asked, offered, results or None)
+        return self._written(body, asked, offered, results or None)
 
     async def _stream(
         self, answer: Answer, model: str, written: Written, usage: dict[str, int] | None
