@@ -238,8 +238,8 @@ class TurnTaker:
         if self.speaking or self._ended_at is None:
             return self._words_at + settings.no_new_words_seconds
         if self._partial:
-            wait = settings.end_of_turn_seconds + settings.final_wait_seconds
-            return max(self._ended_at + wait, self._words_at)
+            silent = max(self._ended_at + settings.end_of_turn_seconds, self._words_at)
+            return silent + settings.final_wait_seconds  # words that come late come one by one
         return max(self._ended_at + self._patience(), self._words_at)
 
     def _patience(self) -> float:

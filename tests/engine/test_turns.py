@@ -76,6 +76,17 @@ def test_words_without_a_final_are_waited_for_and_then_taken():
     assert decision == Decision(Act.REPLY, "no final", "When are you open")
 
 
+def test_words_that_come_long_after_the_speech_come_one_by_one():
+    turns = taker()
+    turns.speech_started(0.0, Bot.IDLE)
+    turns.speech_stopped(1.0, Bot.IDLE)
+    turns.heard("When", 9.0, Bot.IDLE, final=False)
+    turns.heard("When are", 9.3, Bot.IDLE, final=False)
+    assert turns.due == pytest.approx(9.3 + 1.0)
+    turns.heard("When are you open", 9.9, Bot.IDLE, final=True)
+    assert turns.elapsed(9.9, Bot.IDLE).text == "When are you open"
+
+
 def test_the_provider_may_end_a_turn_at_once():
     turns = taker()
     turns.speech_started(0.0, Bot.IDLE)
