@@ -29,10 +29,16 @@ def key_of(agent_config: Mapping[str, Any], variable: str, provider: str) -> Sec
     Raises:
         ConfigError: there is none; the message names the variable.
     """
-    keys: Mapping[str, Secret] = agent_config.get("keys") or config.read_keys()
-    if not (key := keys.get(variable)):
+    if not (key := key_if_any(agent_config, variable)):
         raise ConfigError(f"{provider} wants a key: set {variable} in the environment or in .env")
     return key
+
+
+def key_if_any(agent_config: Mapping[str, Any], variable: str) -> Secret:
+    """The same, and an empty one where there is none."""
+    given: Mapping[str, Secret] | None = agent_config.get("keys")
+    keys = config.read_keys() if given is None else given
+    return keys.get(variable) or Secret("")
 
 
 @functools.cache
@@ -55,7 +61,8 @@ def refused(
 
 def quoted(said: str, key: Secret) -> str:
     """A vendor's words, short, and without the key should they hold it."""
-    return " ".join(said.replace(key.reveal(), "***").split())[:LONGEST_REASON]
+    said = said.replace(key.reveal(), "***") if key else said
+    return " ".join(said.split())[:LONGEST_REASON]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -28,7 +28,7 @@ from bench.errors import (
     Rejected,
     Stalled,
 )
-from bench.providers.connections import CONNECT_SECONDS, key_of, quoted
+from bench.providers.connections import CONNECT_SECONDS, key_if_any, key_of, quoted
 from bench.settings import Secret
 
 PROVIDER = "google"
@@ -63,25 +63,27 @@ class GoogleAccess:
     """Where a service is, and who asks.
 
     `setting` is the name of its address in the agent config, `host` the vendor's. An address with
-    http:// is spoken to without TLS and credentials: the key goes along as it is, for a server of
-    your own to look at. Otherwise the key is the path of a credentials file.
+    http:// is spoken to without TLS and credentials: the key, if any, goes along as it is, for a
+    server of your own to look at. Otherwise the key is the path of a credentials file.
 
     Raises:
-        ConfigError: no key, or no credentials where it says.
+        ConfigError: no key though one is wanted, or no credentials where it says.
     """
 
     def __init__(self, agent_config: Mapping[str, Any], setting: str, host: str) -> None:
-        self._key = key_of(agent_config, VARIABLE, PROVIDER)
         address = urlsplit(agent_config.get(setting) or f"https://{host}")
         self._plain = address.scheme == "http"
-        self._target = address.netloc if address.port else f"{address.netloc}:443"
+        usual_port = 80 if self._plain else 443
+        self._target = address.netloc if address.port else f"{address.netloc}:{usual_port}"
         self._credentials: Credentials | None = None
         self.keep_alive_seconds, self.dead_seconds = KEEP_ALIVE_SECONDS, DEAD_SECONDS
         self.project = "-"  # of the credentials, "" when they name none
         self.metadata: tuple[tuple[str, str], ...] = ()
         if self._plain:
-            self.metadata = (("x-goog-api-key", self._key.reveal()),)
+            self._key = key_if_any(agent_config, VARIABLE)
+            self.metadata = (("x-goog-api-key", self._key.reveal()),) if self._key else ()
         else:
+            self._key = key_of(agent_config, VARIABLE, PROVIDER)
             self._credentials, project = _credentials(self._key.reveal())
             self.project = project or ""
 

@@ -113,9 +113,10 @@ class VoiceHandler:
         """Who speaks: `voiceProvider`, "elevenlabs" unless given."""
         return self._create("voice", agent_config)
 
-    def states(self) -> list[ProviderState]:
-        """Every provider of the table, and whether it can be chosen."""
-        return [self.state(provider) for provider in self._providers]
+    def states(self, agent_config: Mapping[str, Any] | None = None) -> list[ProviderState]:
+        """Every provider of the table, and whether it can be chosen; an agent config may hold
+        addresses."""
+        return [self.state(provider, agent_config) for provider in self._providers]
 
     def choose(self, role: Role, agent_config: Mapping[str, Any] | None) -> Provider:
         """The row that an agent config names for a role.
@@ -136,7 +137,7 @@ class VoiceHandler:
             known = ", ".join([*rows, *(f"{prefix}…" for prefix in PREFIXES)])
             raise UnknownProvider(f"Unknown {word} provider: {named} (known are: {known})")
         row = backend(rows[named], agent_config or {})
-        if remedy := self.state(row).remedy:
+        if remedy := self.state(row, agent_config).remedy:
             raise ConfigError(f"{word} provider {named}: {remedy}")
         return row
 
@@ -169,7 +170,7 @@ class VoiceHandler:
         maker = _found(row.adapter)
         if row.variables:
             keys = self._all_keys()
-            config["keys"] = {variable: keys[variable] for variable in row.variables}
+            config["keys"] = {name: keys[name] for name in row.variables if keys.get(name)}
         if role == "transcriber" and _named(config, "llmProvider").startswith(FRONT_DESKS):
             config = {"templates": _found(_TEMPLATES), "slots": _found(_SLOTS)} | config
         part = maker(config)
@@ -177,9 +178,9 @@ class VoiceHandler:
             part.account = ProviderAccount(role, row.key, config["keys"], config)
         return part
 
-    def state(self, row: Provider) -> ProviderState:
+    def state(self, row: Provider, agent_config: Mapping[str, Any] | None = None) -> ProviderState:
         """Whether a provider can be chosen."""
-        missing = self._missing(row)
+        missing = _missing(row, agent_config or {}, self._all_keys())
         if not row.adapter:
             wants = ", ".join(remedy for _, remedy in missing)
             later = f"; it will want: {wants}" if wants else ""
@@ -188,19 +189,6 @@ class VoiceHandler:
         if row.legacy:
             return ProviderState(row, "legacy", f"{remedy} ({row.note})" if remedy else "")
         return ProviderState(row, state, remedy)
-
-    def _missing(self, row: Provider) -> list[tuple[State, str]]:
-        """What stands between a provider and its use, and what to do about each."""
-        found: list[tuple[State, str]] = []
-        if row.package and not installed(row.package):
-            alone = " in an environment of its own" if row.legacy else ""
-            found.append(("extra missing", f"pip install 'talkbench[{row.extra}]'{alone}"))
-        keys = self._all_keys()
-        names = [variable for variable in row.variables if not keys.get(variable)]
-        if names:
-            remedy = f"set {' and '.join(names)} in the environment or in .env"
-            found.append(("key missing", remedy))
-        return found
 
     def _all_keys(self) -> Mapping[str, Secret]:
         if self._keys is None:
@@ -214,8 +202,9 @@ def provider_states(
     """Every provider there is, and whether it can be chosen: for the page and the command.
 
     The simulated ones that an agent config has `chosen` are among them; all would be too many.
+    Its addresses count, too.
     """
-    states = VoiceHandler(keys).states()
+    states = VoiceHandler(keys).states(chosen)
     for role in ROLES:
         named = _named(chosen or {}, ROLES[role][0])
         if named.startswith(PREFIX):
@@ -244,6 +233,21 @@ def fallback_config(role: Role, agent_config: Mapping[str, Any]) -> dict[str, An
         left_out.update(WARES[role])
     config = {name: value for name, value in agent_config.items() if name not in left_out}
     return config | {setting: named, "stands_in": True}
+
+
+def _missing(
+    row: Provider, agent_config: Mapping[str, Any], keys: Mapping[str, Secret]
+) -> list[tuple[State, str]]:
+    """What stands between a provider and its use, and what to do about each."""
+    found: list[tuple[State, str]] = []
+    if row.package and not installed(row.package):
+        alone = " in an environment of its own" if row.legacy else ""
+        found.append(("extra missing", f"pip install 'talkbench[{row.extra}]'{alone}"))
+    names = [name for name in row.wanted(agent_config) if not keys.get(name)]
+    if names:
+        remedy = f"set {' and '.join(names)} in the environment or in .env"
+        found.append(("key missing", remedy))
+    return found
 
 
 _TEMPLATES = "bench.providers.front_desk:TEMPLATES"

@@ -25,8 +25,9 @@ class Provider:
     """One row of the table: a provider in one role.
 
     `adapter` is "module:Class", found when it is chosen; "" when this version has none. `package`
-    is what the extra installs, by the name it is imported under; `variables` hold the key. The SDK
-    of a `legacy` one holds others back, so its extra wants an environment of its own; `note` says
+    is what the extra installs, by the name it is imported under; `variables` hold the key. With
+    the setting `address` the variables `spared` may be left out: the adapter knows. The SDK of a
+    `legacy` one holds others back, so its extra wants an environment of its own; `note` says
     why it is old. `models` and `voices` are the best known ones, not all; the first is usual.
     """
 
@@ -37,10 +38,17 @@ class Provider:
     extra: str = ""
     package: str = ""
     variables: tuple[str, ...] = ()
+    address: str = ""
+    spared: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     voices: tuple[offers.Voice, ...] = ()
     note: str = ""
     legacy: bool = False
+
+    def wanted(self, agent_config: Mapping[str, Any]) -> tuple[str, ...]:
+        """The variables without which it cannot be made."""
+        spared = self.spared if agent_config.get(self.address) else ()
+        return tuple(variable for variable in self.variables if variable not in spared)
 
 
 PROVIDERS = (
@@ -90,6 +98,8 @@ PROVIDERS = (
         extra="azure",
         package="azure.cognitiveservices.speech",
         variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+        address="azure_url",
+        spared=("AZURE_SPEECH_REGION",),
     ),
     Provider(
         "google",
@@ -99,6 +109,8 @@ PROVIDERS = (
         extra="google",
         package="google.cloud.speech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),
+        address="google_speech_url",
+        spared=("GOOGLE_APPLICATION_CREDENTIALS",),
         models=offers.GOOGLE_SPEECH_MODELS,
     ),
     Provider(
@@ -150,6 +162,8 @@ PROVIDERS = (
         extra="azure",
         package="azure.cognitiveservices.speech",
         variables=("AZURE_SPEECH_KEY", "AZURE_SPEECH_REGION"),
+        address="azure_url",
+        spared=("AZURE_SPEECH_REGION",),
         voices=offers.AZURE_VOICES,
     ),
     Provider(
@@ -160,6 +174,8 @@ PROVIDERS = (
         extra="google",
         package="google.cloud.texttospeech",
         variables=("GOOGLE_APPLICATION_CREDENTIALS",),
+        address="google_voice_url",
+        spared=("GOOGLE_APPLICATION_CREDENTIALS",),
         voices=offers.GOOGLE_VOICES,
     ),
     Provider(

@@ -1,5 +1,6 @@
 """Names are taken as they always were; what cannot be chosen says what is missing."""
 
+import dataclasses
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from bench.engine.transcriber import BaseTranscriber
 from bench.errors import ConfigError
+from bench.providers.connections import key_of
 from bench.providers.front_desk import TEMPLATES, FrontDeskAgent
 from bench.providers.handler import (
     PROVIDERS,
@@ -15,6 +17,7 @@ from bench.providers.handler import (
     Provider,
     UnknownProvider,
     VoiceHandler,
+    installed,
     provider_states,
 )
 from bench.providers.known import backend
@@ -148,6 +151,51 @@ def test_who_listens_is_told_what_callers_of_the_front_desk_say(
 def test_a_missing_key_is_named():
     with pytest.raises(ConfigError, match="LLM provider mine: set MY_KEY in the environment or in"):
         VoiceHandler({}, [OF_OUR_OWN]).create_agent({"llm": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("provider", "role", "address", "held"),
+    [
+        ("azure", "transcriber", {"azure_url": "ws://127.0.0.1:1"}, "AZURE_SPEECH_KEY"),
+        ("azure", "voice", {"azure_url": "wss://azure.test"}, "AZURE_SPEECH_KEY"),
+        ("google", "transcriber", {"google_speech_url": "http://127.0.0.1:1"}, ""),
+        ("google", "voice", {"google_voice_url": "http://127.0.0.1:1"}, ""),
+    ],
+)
+def test_an_address_spares_what_only_said_where_the_service_is_or_as_whom(
+    provider: str, role: str, address: dict[str, str], held: str
+):
+    (row,) = (row for row in PROVIDERS if (row.role, row.key) == (role, provider))
+    if not installed(row.package):
+        pytest.skip(f"{row.package} is not installed")
+    handler = VoiceHandler({held: Secret("x")})
+    config = {ROLES[row.role][0]: provider}
+    assert handler.state(row, address).state == "ready"
+    assert MAKERS[role](handler, config | address).provider == provider
+    with pytest.raises(ConfigError, match=f"{provider}: set (AZURE_SPEECH_REGION|GOOGLE_APP)"):
+        MAKERS[role](handler, config)
+
+
+def test_an_address_that_is_encrypted_spares_no_credentials():
+    pytest.importorskip("google.cloud.texttospeech")
+    config = {"voiceProvider": "google", "google_voice_url": "https://127.0.0.1:1"}
+    with pytest.raises(ConfigError, match="set GOOGLE_APPLICATION_CREDENTIALS"):
+        VoiceHandler({}).create_synthesizer(config)
+
+
+def test_what_was_given_goes_along_though_an_address_spares_it():
+    keys = {"MY_KEY": Secret("x"), "MY_REGION": Secret("y")}
+    row = dataclasses.replace(
+        OF_OUR_OWN, variables=tuple(keys), address="my_url", spared=("MY_REGION",)
+    )
+    config = {"llm": "mine", "my_url": "http://127.0.0.1:1"}
+    assert VoiceHandler(keys, [row]).create_agent(config).agent_config["keys"] == keys
+
+
+def test_no_keys_are_not_those_of_the_environment(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("MY_KEY", "x")
+    with pytest.raises(ConfigError, match="mine wants a key: set MY_KEY"):
+        key_of({"keys": {}}, "MY_KEY", "mine")
 
 
 @pytest.mark.parametrize("package", ["no_such_package", "no_such.package_inside"])
