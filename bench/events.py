@@ -114,7 +114,7 @@ class FirstToken(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SentenceReady(Fact):
-    """A piece of the answer is whole and goes to the synthesizer."""
+    """A piece of the answer is whole; it goes to the synthesizer, or has gone there word by word."""
 
     text: str
 
@@ -155,6 +155,14 @@ class SynthesisRequested(Fact):
     characters: int
     provider: str = ""
     voice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisContinued(Fact):
+    """So many more characters went to the synthesizer since it was asked, in the same answer."""
+
+    characters: int
+    provider: str = ""
 
 
 @dataclass(frozen=True, slots=True)

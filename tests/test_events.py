@@ -22,6 +22,7 @@ TABLE = {
     "FirstToken": "provider",
     "AgentFinished": "provider tokens usage",
     "SynthesisRequested": "provider voice characters",
+    "SynthesisContinued": "provider characters",
     "SynthesisFinished": "samples",
     "PlaybackStarted": "utterance estimated",
     "PlaybackFinished": "utterance samples estimated",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
 from bench.engine.agent import AgentResponse
+from bench.engine.dictating import Dictation
+from bench.engine.drafts import Draft
+from bench.engine.fallback import name_of
 from bench.engine.joins import measure_join
 from bench.engine.saying import Sentence
+from bench.engine.sentences import Sentences, joined, says_something
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import (
     BaseMessage,
@@ -30,60 +34,9 @@ from bench.events import (
     SynthesisFinished,
 )
 
-ENDS = ".!?…"
-CLOSERS = "\"'”’)]"
 PASSES_TO_PLAY = 2  # of the loop, from a speech's announcement to its first sample
-LONGEST_STOP = 4  # characters: a full stop, closers, a space
-_STOP = re.compile(f"[{ENDS}][{re.escape(CLOSERS)}]{{0,2}}\\s")
-ABBREVIATIONS = frozenset("mr mrs ms dr st vs e.g i.e etc approx dept prof sr jr".split())
 
-
-class Sentences:
-    """Text as it streams in, whole sentences out.
-
-    A sentence ends at a full stop, question or exclamation mark that white space follows, unless
-    the stop belongs to an abbreviation or an initial. Nothing waits for more than that one
-    character.
-    """
-
-    def __init__(self) -> None:
-        self._text = ""
-        self._scanned: int = 0
-
-    def feed(self, text: str) -> list[str]:
-        """The sentences that `text` completes."""
-        self._text = joined(self._text, text)
-        whole: list[str] = []
-        while (stop := _STOP.search(self._text, self._scanned)) is not None:
-            end = stop.end() - 1
-            if self._ends_before(end):
-                whole.append(self._text[:end].strip())
-                self._text, self._scanned = self._text[end:].lstrip(), 0
-            else:
-                self._scanned = end
-        self._scanned = max(self._scanned, len(self._text) - LONGEST_STOP)
-        return whole
-
-    def flush(self) -> str:
-        """What is left when no more text comes; may be empty."""
-        rest, self._text, self._scanned = self._text.strip(), "", 0
-        return rest
-
-    def _ends_before(self, i: int) -> bool:
-        head = self._text[:i].rstrip(CLOSERS)
-        if not head or head[-1] not in ENDS:
-            return False
-        if head[-1] != ".":
-            return True
-        last = head.split()[-1].rstrip(".").lower()
-        return last not in ABBREVIATIONS and not (len(last) == 1 and last.isalpha() and last != "i")
-
-
-def joined(before: str, text: str) -> str:
-    """Text appended as it comes; pieces that are whole sentences of their own get their space."""
-    if before and text and before[-1] in ENDS and text[0].isupper():
-        return f"{before} {text}"
-    return before + text
+logger = logging.getLogger(__name__)
 
 
 @dataclass(eq=False, slots=True)
@@ -122,6 +75,7 @@ class AgentResponsesWorker(InterruptibleWorker):
         self.on_speech: Callable[[SpeechEvent], None] | None = None
         self.on_failure: Callable[[AgentResponse], None] | None = None  # given its first piece
         self._aside: deque[AgentResponse] = deque()  # other answers' pieces, met while reading one
+        self._told_of: BaseSynthesizer | None = None  # whose want of a mode was told
 
     async def process(self, item: AgentResponse) -> None:
         """Speak the answer that begins with `item`."""
@@ -133,6 +87,19 @@ class AgentResponsesWorker(InterruptibleWorker):
             await answer.speak()
         finally:
             await answer.speech.close()
+
+    @property
+    def mode(self) -> str:
+        """How answers go to the voice; one that cannot take tokens gets sentences, and the log
+        says so, once."""
+        voice, mode = self.synthesizer, self.settings.response_mode
+        if mode != "tokens" or voice.streams_text:
+            return mode
+        if voice is not self._told_of:
+            self._told_of = voice
+            told = "%s takes no text that is still being written: it speaks sentence by sentence"
+            logger.warning(told, name_of(voice))
+        return "streaming"
 
     async def next_piece(self, first: AgentResponse) -> AgentResponse:
         """The next piece of the answer that `first` began; pieces of other answers wait."""
@@ -147,6 +114,12 @@ class AgentResponsesWorker(InterruptibleWorker):
         while True:
             aside = self._aside
             await self._work_on(aside.popleft() if aside else await self.input_queue.get())
+
+
+class _How(TypedDict):
+    chunk_size: int
+    seconds: float
+    on_take: Callable[[SynthesisResult], None]
 
 
 class _Speaking:
@@ -168,7 +141,11 @@ class _Speaking:
         self.speech.on_part = self._part_arrived
         if settings.measure_joins:
             self.speech.on_join = self._measure
+        self.mode = worker.mode
         self.sentences = Sentences()
+        self.whole = ""  # of the text, when buffered
+        self.draft = Draft()  # of the text, when it goes on token by token …
+        self.part: Part | None = None  # … and then its one part
         self.message = BaseMessage("")
         self.spoken = Spoken(
             self.message, self.speech.joined(), first, first.turn, is_apology=first.is_apology
@@ -193,45 +170,80 @@ class _Speaking:
             self.worker.on_failure(self.first)
 
     async def _read(self) -> None:
-        buffered = self.worker.settings.response_mode == "buffered"
-        whole, piece = "", self.first
+        modes = {"buffered": self._keep, "tokens": self._write}
+        take, piece = modes.get(self.mode, self._cut), self.first
         while not self.failed:
             self.spoken.ends_call = self.spoken.ends_call or piece.payload.ends_call
-            if buffered:
-                whole = joined(whole, piece.message.text)
-            else:
-                for sentence in self.sentences.feed(piece.message.text):
-                    await self._say(sentence)
+            await take(piece.message.text)
             if piece.is_last:
-                await self._say(whole.strip() or self.sentences.flush())
+                await self._end()
                 self.failed = self.failed or piece.failed
                 return
             piece = await self.worker.next_piece(self.first)
 
-    async def _say(self, sentence: str) -> None:
-        if self.failed or not any(c.isalnum() for c in sentence):
+    async def _keep(self, text: str) -> None:
+        """Buffered: nothing is said before all is there."""
+        self.whole = joined(self.whole, text)
+
+    async def _cut(self, text: str) -> None:
+        """Streaming: say the sentences that are whole."""
+        for sentence in self.sentences.feed(text):
+            await self._say(sentence)
+
+    async def _write(self, text: str) -> None:
+        """Tokens: somebody says the text while it is being written."""
+        for sentence in self.sentences.feed(text):
+            self._ready(sentence)
+        self.draft.add(text)
+        self.message.text = self.draft.text.strip()
+        if self.part is None and says_something(self.message.text):
+            await self._dictate()
+        await self.draft.room()
+
+    async def _end(self) -> None:
+        """No more text comes."""
+        rest = self.whole.strip() or self.sentences.flush()
+        if self.part is None:
+            await self._say(rest)
             return
-        turn, worker = self.first.turn, self.worker
-        worker.record(SentenceReady(sentence, turn=turn))
-        sayer = Sentence(
-            sentence,
-            self.synthesizer,
-            worker,
-            chunk_size=self.chunk_size,
-            seconds=worker.settings.first_result_seconds,
-            on_take=self._taken,
-        )
+        if says_something(rest):
+            self._ready(rest)
+        self.part.text = self.message.text
+        self.draft.end()
+
+    async def _dictate(self) -> None:
+        sayer = Dictation(self.draft, self.synthesizer, self.worker, **self._how())
+        take = await sayer.begin()
+        if take is None:
+            self.failed = True
+            return
+        self.part = await self.speech.add_take(self.message.text, take, sayer)
+        await self._announce()
+
+    async def _say(self, sentence: str) -> None:
+        if self.failed or not says_something(sentence):
+            return
+        self._ready(sentence)
+        sayer = Sentence(sentence, self.synthesizer, self.worker, **self._how())
         take = await sayer.begin()
         if take is None:
             self.failed = True
             return
         self.message.text = f"{self.message.text} {sentence}".lstrip()
-        await self.speech.add(sentence, take.result, take.provider, sayer)
+        await self.speech.add_take(sentence, take, sayer)
         if not self.announced:
             await self._announce()
 
+    def _how(self) -> _How:
+        seconds = self.worker.settings.first_result_seconds
+        return {"chunk_size": self.chunk_size, "seconds": seconds, "on_take": self._taken}
+
+    def _ready(self, sentence: str) -> None:
+        if says_something(sentence):
+            self.worker.record(SentenceReady(sentence, turn=self.first.turn))
+
     def _taken(self, result: SynthesisResult) -> None:
-        self.spoken.result.estimated |= result.estimated
+        self.spoken.result.made_of.append(result)
 
     async def _announce(self) -> None:
         """Put the speech on its way as soon as it has a beginning."""

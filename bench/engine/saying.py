@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from bench import clock
 from bench.engine.admission import Slot
 from bench.engine.fallback import Attempts, Recorder, name_of
+from bench.engine.sentences import says_something
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, ChunkResult, SynthesisResult
 from bench.engine.takes import Take
 from bench.errors import Stalled
@@ -40,11 +41,16 @@ class Sentence:
         self._asked: BaseSynthesizer | None = None
         self._slot: Slot | None = None
 
+    @property
+    def asked(self) -> str:
+        """The text that the newest take is to say."""
+        return self._text
+
     async def begin(self) -> Take | None:
         """Speech of it; None, with a mark, when there is none to be had."""
         began_at = clock.now()
         try:
-            return await self._take(self._text)
+            return await self._take()
         except Exception as error:  # this answer fails, not the conversation
             self._recorder.failed(error, round(clock.now() - began_at, 6))
             return None
@@ -58,12 +64,14 @@ class Sentence:
             Exception: somebody was, and failed too.
         """
         self._release()
-        who = self._attempts.who
+        self._put_back(left)
         if not await self._attempts.go_on(error, after_seconds, begun=begun):
             return None
-        if begun and not any(letter.isalnum() for letter in left):
-            return Take(SynthesisResult(_nothing(), lambda seconds: ""), name_of(who))
-        return await self._take(left)
+        return await self._take()
+
+    async def more(self) -> Take | None:
+        """Speech of what follows a take that came to its end; None when that was all."""
+        return None
 
     def leave(self, *, done: bool) -> None:
         """Nothing more is wanted of it; `done`: it was said to its end."""
@@ -71,33 +79,52 @@ class Sentence:
             self._asked.worked = True
         self._release()
 
-    async def _take(self, text: str) -> Take:
+    def _put_back(self, left: str) -> None:
+        """So much of the text that was asked for is left to say."""
+        self._text = left
+
+    async def _text_for(self, who: BaseSynthesizer) -> str:
+        """The text to ask for; without a letter in it there is nothing to say."""
+        return self._text
+
+    def _note(self, who: BaseSynthesizer, text: str) -> None:
+        if who is not self._asked:
+            self._asked, who.sampling_rate = who, self._rate
+            asked = SynthesisRequested(len(text), name_of(who), who.voice, turn=self._turn)
+            self._recorder.record(asked)
+
+    async def _speech(self, who: BaseSynthesizer, text: str) -> Take:
+        result = await who.create_speech(BaseMessage(text), self._chunk_size)
+        return Take(result, name_of(who))
+
+    async def _take(self) -> Take:
         while True:
-            who, began_at = self._attempts.who, clock.now()
+            who, asked, began_at = self._attempts.who, self._asked, clock.now()
+            text = await self._text_for(who)
+            if asked is not None and not says_something(text):
+                return Take(SynthesisResult(_nothing(), lambda seconds: ""), name_of(asked))
             try:
-                result = await self._create(who, text)
+                take = await self._create(who, text)
             except TimeoutError:
                 waited = round(clock.now() - began_at, 6)
                 error: Exception = Stalled(name_of(who), "no speech within the deadline", waited)
             except Exception as failure:
                 error = failure
             else:
-                self._on_take(result)
-                return Take(result, name_of(who))
+                self._on_take(take.result)
+                return take
             self._release()
+            self._put_back(self.asked)
             if not await self._attempts.go_on(error, round(clock.now() - began_at, 6)):
                 raise error
 
-    async def _create(self, who: BaseSynthesizer, text: str) -> SynthesisResult:
-        if who is not self._asked:
-            self._asked, who.sampling_rate = who, self._rate
-            asked = SynthesisRequested(len(text), name_of(who), who.voice, turn=self._turn)
-            self._recorder.record(asked)
+    async def _create(self, who: BaseSynthesizer, text: str) -> Take:
+        self._note(who, text)
         try:
             if who.account is not None:
                 self._slot = await who.account.enter(len(text), self._seconds)
             async with clock.deadline(self._seconds):
-                return await who.create_speech(BaseMessage(text), self._chunk_size)
+                return await self._speech(who, text)
         except BaseException:
             self._release()
             raise

@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.errors import ConfigError
 
-RESPONSE_MODES = ("streaming", "buffered")
+RESPONSE_MODES = ("streaming", "buffered", "tokens")
 ECHO_MODES = ("browser-aec", "mute")
 
 
@@ -15,7 +15,7 @@ ECHO_MODES = ("browser-aec", "mute")
 class ConversationSettings:
     """Everything that can be set for one conversation; durations are seconds."""
 
-    response_mode: str = "streaming"  # or "buffered": the whole answer in one synthesis call
+    response_mode: str = "streaming"  # or "buffered": all in one synthesis call; or "tokens"
     barge_in: str = "hold-then-decide"  # or "on-words(n)", "on-vad", "never"
     echo: str = "browser-aec"  # or "mute": deaf while the bot is heard
 

@@ -302,7 +302,7 @@ class SynthesisResultsWorker(InterruptibleWorker):
         utterance, entry, turn = playback.utterance, playback.entry, playback.turn
         if entry is None:
             return
-        estimated = utterance.estimated or playback.result.estimated
+        estimated = utterance.estimated or playback.result.is_estimated
         heard = playback.heard()
         entry.settle(heard, interrupted=True, estimated=estimated)
         if not heard:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from bench import clock
@@ -44,13 +44,20 @@ class SynthesisResult:
 
     Exactly one chunk of `chunk_generator` has `is_last_chunk`. `get_message_up_to(seconds)` gives
     the words whose audio ended by then; `estimated` says that it goes by proportion, not by word
-    times; `error`, known at the last chunk, why there is less of it than there should be.
+    times, which may be known late; `error`, known at the last chunk, why there is less of it than
+    there should be. `made_of` are the results that were joined to make it.
     """
 
     chunk_generator: AsyncGenerator[ChunkResult, None]
     get_message_up_to: Callable[[float], str]
     estimated: bool = False
     error: Exception | None = None
+    made_of: list[SynthesisResult] = field(default_factory=list["SynthesisResult"])
+
+    @property
+    def is_estimated(self) -> bool:
+        """Whether it, or anything that it is made of, is estimated by now."""
+        return self.estimated or any(result.is_estimated for result in self.made_of)
 
 
 class BaseSynthesizer:
@@ -58,10 +65,12 @@ class BaseSynthesizer:
 
     `sampling_rate` (Hz) is set by the conversation to its output device's rate before the first
     call; `chunk_size` in `create_speech` is bytes of PCM at that rate. `backup` speaks when this
-    one fails: the rest of a sentence, where it broke off in the middle.
+    one fails: the rest of a sentence, where it broke off in the middle. `streams_text` says that
+    it has `create_streamed_speech` too.
     """
 
     provider = ""
+    streams_text = False
     voice = ""
     backup: BaseSynthesizer | None = None
     account: Account | None = None  # units: characters
@@ -75,6 +84,15 @@ class BaseSynthesizer:
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; audio and word times follow as they are made."""
         raise NotImplementedError(f"{type(self).__name__} must write create_speech()")
+
+    async def create_streamed_speech(
+        self, texts: AsyncGenerator[str, None], chunk_size: int
+    ) -> SynthesisResult:
+        """Begin to say a text that is still being written; a piece may end within a word.
+
+        The last chunk comes when all of `texts` has been said. To close the result closes `texts`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes no text that is being written")
 
     async def warm_up(self) -> None:
         """Make ready for the first call, before the conversation begins; nothing by default."""
@@ -146,10 +164,15 @@ class Speech:
         sayer: Sayer | None = None,
     ) -> None:
         """Append a part; waits while enough parts are ahead of the one that plays."""
-        part = Part(text, Take(result, provider), sayer)
+        await self.add_take(text, Take(result, provider), sayer)
+
+    async def add_take(self, text: str, take: Take, sayer: Sayer | None = None) -> Part:
+        """The same, of what is said by somebody; `text` of the part may still grow."""
+        part = Part(text, take, sayer)
         self.parts.append(part)
         self._pumps.append(spawn(self._pump(part), name="Speech pump"))
         await self._arrivals.put(part)
+        return part
 
     async def end(self) -> None:
         """Say that no part follows, and wait until all parts have arrived."""
@@ -193,8 +216,12 @@ class Speech:
 
     async def _pump(self, part: Part) -> None:
         try:
-            while (failure := await self._fetched(part)) is not None:
-                if self._closed or not await part.go_on(*failure, self.rate):
+            while True:
+                failure = await self._fetched(part)
+                if failure is None:
+                    if self._closed or not await part.more():
+                        break
+                elif self._closed or not await part.go_on(*failure, self.rate):
                     part.error = failure[0]
                     break
         except Exception as error:  # there was a way to go on, and it failed too
@@ -226,7 +253,7 @@ class Speech:
         self, part: Part, take: Take, chunks: AsyncGenerator[ChunkResult, None]
     ) -> None:
         queue, courtesy, pieces = part.chunks, COURTESY_SECONDS * self.rate, 0
-        async with Patience(self._first_seconds) as patience:
+        async with Patience(self._first_seconds, take.excused_until) as patience:
             async for piece in chunks:
                 if piece.chunk:
                     if not part.samples and part is self.parts[0] and self.on_audio is not None:

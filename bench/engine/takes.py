@@ -4,7 +4,7 @@ have gone on."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,13 +17,18 @@ LETTERS_PER_SECOND = 15.0  # of English, said at the usual pace
 
 @dataclass(eq=False, slots=True)
 class Take:
-    """One voice's speech of a sentence or of the rest of it; `begins` is a sample of the whole."""
+    """One voice's speech of a sentence or of the rest of it; `begins` is a sample of the whole.
+
+    `excused_until` is where the voice can be quiet because it waits for text: until when it did,
+    on the clock.
+    """
 
     result: SynthesisResult
     provider: str = ""
     begins: int = 0
     samples: int = 0  # that have come
     said: str | None = None  # the words that had come when it broke off
+    excused_until: Callable[[], float] | None = None
 
     def break_off(self, text: str, rate: int) -> str:
         """No more of it comes; returns what is left of `text`, from the first word that has not
@@ -58,10 +63,23 @@ def words_of_takes(takes: Sequence[Take], seconds: float, rate: int) -> str:
 class Sayer(Protocol):
     """Who sees to it that a part is said to its end."""
 
+    @property
+    def asked(self) -> str:
+        """The text that the newest take is to say."""
+        ...
+
     async def go_on(
         self, error: Exception, after_seconds: float, left: str, *, begun: bool
     ) -> Take | None:
         """Speech of what is left, of nothing too, after a failure; None: there is none."""
+        ...
+
+    async def more(self) -> Take | None:
+        """Speech of what follows a take that came to its end; None: that was all.
+
+        Raises:
+            Exception: there is more, and nobody can say it.
+        """
         ...
 
     def leave(self, *, done: bool) -> None:
@@ -70,7 +88,8 @@ class Sayer(Protocol):
 
 
 class Part:
-    """One sentence inside a `Speech`: its text, its audio, its place in the whole."""
+    """One sentence inside a `Speech`, or all of it: its text, which may be written only while it is
+    said, its audio, its place in the whole."""
 
     def __init__(self, text: str, take: Take, sayer: Sayer | None = None) -> None:
         self.text = text
@@ -81,7 +100,6 @@ class Part:
         self.finished = False
         self.error: Exception | None = None
         self.start_sample: int | None = None  # in the whole, known when it begins to play
-        self._left = text
 
     @property
     def provider(self) -> str:
@@ -93,13 +111,20 @@ class Part:
         if self.sayer is None:
             return False
         broken = self.takes[-1]
-        left = broken.break_off(self._left, rate)
+        left = broken.break_off(self.sayer.asked, rate)
         take = await self.sayer.go_on(error, after_seconds, left, begun=broken.samples > 0)
         if take is None:
             broken.said = None
             return False
-        self._left, take.begins = left, self.samples
-        self.takes.append(take)
+        self._add(take)
+        return True
+
+    async def more(self) -> bool:
+        """After a take's end: have what follows said; False when that was all."""
+        take = None if self.sayer is None else await self.sayer.more()
+        if take is None:
+            return False
+        self._add(take)
         return True
 
     def leave(self, *, done: bool) -> None:
@@ -107,6 +132,10 @@ class Part:
         if self.sayer is not None:
             self.sayer.leave(done=done)
             self.sayer = None
+
+    def _add(self, take: Take) -> None:
+        take.begins = self.samples
+        self.takes.append(take)
 
 
 def _beginning(text: str, letters: int) -> str:

@@ -32,7 +32,7 @@ _STAGES = {
         "aiewf-eval",
     ),
     "flush_gap": (
-        "first piece for the synthesizer less first text: waiting for a sentence",
+        "first piece for the synthesizer less first text: waiting for a sentence, if it does",
         "pipecat's text aggregation",
     ),
     "tts_queue": ("request to the synthesizer less the piece it is for", "ours"),

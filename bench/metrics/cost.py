@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from bench.events import AgentFinished, AgentRequested, SentenceReady, SynthesisRequested
+from bench.events import (
+    AgentFinished,
+    AgentRequested,
+    SentenceReady,
+    SynthesisContinued,
+    SynthesisRequested,
+)
 from bench.metrics.hearing import UserTurn
 from bench.metrics.reading import Readable, Reading, read
 from bench.metrics.talk import duration
@@ -98,7 +104,11 @@ def use(trace: Readable) -> Use:
         estimated = estimated or not counted
         tokens_in, tokens_out = tokens_in + asked, tokens_out + answered
         wasted_tokens += answered * _unheard_share(told, turn)
-    sent = sum(fact.characters for fact in told.trace.of(SynthesisRequested))
+    sent = sum(
+        fact.characters
+        for kind in (SynthesisRequested, SynthesisContinued)
+        for fact in told.trace.of(kind)
+    )
     heard = sum(len(_heard(said.heard, said.context)) for said in told.utterances)
     return Use(
         minutes=duration(told) / 60,

@@ -102,6 +102,8 @@ def response(told: Reading, turn: UserTurn) -> Response:
     p_on = answer.began_at if answer is not None else None
     requested, token = turn.first(AgentRequested), turn.first(FirstToken)
     sentence, asked = turn.first(SentenceReady), turn.first(SynthesisRequested)
+    if sentence is None or (asked is not None and asked < sentence):
+        sentence = asked  # a voice that is given the text word by word waits for no sentence
     audio, audible = turn.first(FirstAudio), _first_audible(turn)
     return Response(
         turn.number,

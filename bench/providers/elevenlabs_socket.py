@@ -41,6 +41,7 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
     """
 
     provider = PROVIDER
+    streams_text = True
 
     def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(synthesizer_config)

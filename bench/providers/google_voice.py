@@ -14,7 +14,7 @@ from grpc import aio
 
 from bench import clock
 from bench.audio import SAMPLE_WIDTH
-from bench.engine.answering import Sentences
+from bench.engine.sentences import Sentences
 from bench.engine.synthesizer import (
     BaseMessage,
     BaseSynthesizer,

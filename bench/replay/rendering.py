@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH, silence
-from bench.engine.answering import Sentences
+from bench.engine.sentences import Sentences
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.events import Word

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import clock
-from bench.engine.answering import Sentences
+from bench.engine.sentences import Sentences
 from bench.events import CutOff, PlaybackFinished, Underrun
 from bench.simulation import tone
 from bench.testing import STORY

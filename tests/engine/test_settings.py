@@ -26,7 +26,11 @@ def test_the_defaults():
 @pytest.mark.parametrize(
     ("name", "value", "text"),
     [
-        ("response_mode", "quick", "response_mode is 'quick': want streaming or buffered"),
+        (
+            "response_mode",
+            "quick",
+            "response_mode is 'quick': want streaming or buffered or tokens",
+        ),
         ("echo", "none", "echo is 'none': want browser-aec or mute"),
         (
             "barge_in",

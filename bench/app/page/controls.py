@@ -35,6 +35,7 @@ BARGE_IN = {
 RESPONSES = {
     "streaming": "Sentence by sentence, while the agent still writes (usual)",
     "buffered": "The whole answer in one piece",
+    "tokens": "Word by word, where the voice can; else sentence by sentence",
 }
 ECHO = {"browser-aec": "Leave it to the browser (usual)", "mute": "Mute while the bot speaks"}
 MODES = {"vocabulary": "Vocabulary: what its callers say", "open": "Open: any words, less surely"}

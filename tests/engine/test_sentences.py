@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.engine.answering import Sentences, joined
+from bench.engine.sentences import Sentences, joined
 
 pytestmark = pytest.mark.unit
 
