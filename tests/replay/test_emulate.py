@@ -6,10 +6,8 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +20,7 @@ from bench.replay.emulate_command import introduction, variables
 from bench.replay.emulation import Emulation, chosen, fault_of
 from bench.settings import ADDRESSES, KEY_VARIABLES
 from bench.simulation.faults import Fault
+from tests.emulators.emulating import emulating
 
 pytestmark = pytest.mark.unit
 
@@ -129,24 +128,6 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]):
     )
 
 
-@contextlib.contextmanager
-def emulating(*asked: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
-    """The process that serves, and what it printed."""
-    command = [sys.executable, "-m", "bench", "emulate", *asked]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
-        assert process.stdout is not None
-        lines = list[str]()
-        while not lines or not lines[-1].startswith("  talkbench app"):
-            line = process.stdout.readline()
-            assert line, process.communicate()[1]
-            lines.append(line.rstrip("\n"))
-        try:
-            yield process, lines
-        finally:
-            process.kill()
-
-
 def children_of(process: subprocess.Popen[str]) -> list[int]:
     """The processes that it has started and that live."""
     listed = list(Path(f"/proc/{process.pid}/task").glob("*/children"))
@@ -166,14 +147,14 @@ def test_it_serves_until_it_is_told_to_end_and_leaves_nothing(
     ended_by: signal.Signals, tmp_path: Path
 ):
     file = tmp_path / "emulated.env"
-    with emulating("deepgram", "openai", "--env", str(file)) as (process, lines):
+    with emulating("deepgram", "openai", "--env", str(file)) as served:
+        process = served.process
         children = children_of(process)
         assert children  # the recogniser has its own
-        exports = [line.strip() for line in lines if line.startswith("  export ")]
+        exports = [f"export {name}={value}" for name, value in served.variables.items()]
         assert file.read_text("utf-8").splitlines() == exports
-        values = dict(line.removeprefix("export ").split("=", 1) for line in exports)
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{values['OPENAI_BASE_URL']}/models", timeout=5)
+            urllib.request.urlopen(f"{served.variables['OPENAI_BASE_URL']}/models", timeout=5)
         assert refused.value.code == 401
         refused.value.close()
         process.send_signal(ended_by)
@@ -187,6 +168,6 @@ def test_ports_are_in_a_row_from_the_first():
     with socket.create_server(("127.0.0.1", 0)) as free:
         first = free.getsockname()[1]
     asked = ("openai", "anthropic", "--script", str(SCENARIO), "--port", str(first))
-    with emulating(*asked) as (_, lines):
-        served = [line.split()[-1] for line in lines if "llm  " in line]
-    assert served == [f"http://127.0.0.1:{first}/v1", f"http://127.0.0.1:{first + 1}"]
+    with emulating(*asked) as served:
+        addresses = [line.split()[-1] for line in served.lines if "llm  " in line]
+    assert addresses == [f"http://127.0.0.1:{first}/v1", f"http://127.0.0.1:{first + 1}"]
