@@ -34,7 +34,7 @@ from bench.engine.tools import ToolCall
 from bench.errors import BrokenStream, ConnectFailed, Rejected
 from bench.providers.connections import CONNECT_SECONDS, key_of
 from bench.providers.gemini_contents import KEY_VARIABLE, contents, declarations
-from bench.providers.google_channel import DEAD_SECONDS, KEEP_ALIVE_SECONDS, OPTIONS, failure
+from bench.providers.google_channel import failure, options_of
 from bench.providers.spoken_part import SILENCE, SYSTEM_PROMPT
 
 MODEL = "gemini-2.5-flash"  # newer ones want thoughts back of which these messages know nothing
@@ -114,17 +114,7 @@ class GeminiLegacyAgent(BaseAgent):
 
     def _connected(self) -> Any:
         if self._client is None:
-            host, options = self._url.hostname, OPTIONS
-            if self._url.scheme == "http":
-                target = f"{host}:{self._url.port or 80}"
-                options = (*OPTIONS, ("grpc.enable_http_proxy", 0))
-                self._channel = aio.insecure_channel(target, options=options)
-            else:
-                target, credentials = (
-                    f"{host}:{self._url.port or 443}",
-                    grpc.ssl_channel_credentials(),
-                )
-                self._channel = aio.secure_channel(target, credentials, options=options)
+            self._channel = _channel(self._url)
             transport = GenerativeServiceGrpcAsyncIOTransport(channel=self._channel)
             self._client = GenerativeServiceAsyncClient(transport=transport)
         return self._client
@@ -196,16 +186,11 @@ def _tell_of_successor() -> None:
 
 def _channel(url: SplitResult) -> aio.Channel:
     """A channel to an address; it belongs to the running loop."""
-    options = (
-        *OPTIONS,
-        ("grpc.keepalive_time_ms", round(1000 * KEEP_ALIVE_SECONDS)),
-        ("grpc.keepalive_timeout_ms", round(1000 * DEAD_SECONDS)),
-        ("grpc.enable_http_proxy", int(url.scheme != "http")),
-    )
-    if url.scheme == "http":
-        return aio.insecure_channel(f"{url.hostname}:{url.port or 80}", options=options)
-    credentials = grpc.ssl_channel_credentials()
-    return aio.secure_channel(f"{url.hostname}:{url.port or 443}", credentials, options=options)
+    plain = url.scheme == "http"
+    target, options = f"{url.hostname}:{url.port or (80 if plain else 443)}", options_of(plain)
+    if plain:
+        return aio.insecure_channel(target, options=options)
+    return aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
 
 
 def _contents(rendered: list[dict[str, Any]]) -> list[Any]:

@@ -89,12 +89,7 @@ class GoogleAccess:
 
     def channel(self, transport: Any) -> aio.Channel:
         """A channel for `transport`, a class of the SDK's; it belongs to the running loop."""
-        options = (
-            *OPTIONS,
-            ("grpc.keepalive_time_ms", round(1000 * self.keep_alive_seconds)),
-            ("grpc.keepalive_timeout_ms", round(1000 * self.dead_seconds)),
-            ("grpc.enable_http_proxy", int(not self._plain)),
-        )
+        options = options_of(self._plain, self.keep_alive_seconds, self.dead_seconds)
         if self._plain:
             return aio.insecure_channel(self._target, options=options)
         return transport.create_channel(
@@ -175,6 +170,18 @@ class GoogleCall:
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
+
+
+def options_of(
+    plain: bool, keep_alive_seconds: float = KEEP_ALIVE_SECONDS, dead_seconds: float = DEAD_SECONDS
+) -> tuple[tuple[str, int], ...]:
+    """The options of a channel; a `plain` one, without TLS, goes through no proxy."""
+    return (
+        *OPTIONS,
+        ("grpc.keepalive_time_ms", round(1000 * keep_alive_seconds)),
+        ("grpc.keepalive_timeout_ms", round(1000 * dead_seconds)),
+        ("grpc.enable_http_proxy", int(not plain)),
+    )
 
 
 def failure(provider: str, error: GoogleAPICallError, key: Secret, *, begun: bool) -> ProviderError:
