@@ -55,7 +55,9 @@ for _name in ("botocore.auth", "botocore.endpoint", "botocore.hooks"):
     # At DEBUG, whoever turns that on, they write signed requests out, and the key's id with them.
     logging.getLogger(_name).addFilter(lambda record: record.levelno > logging.DEBUG)
 
-Failure = BotoCoreError | ClientError | aiohttp.ClientError | TimeoutError
+Failure = BotoCoreError | ClientError | aiohttp.ClientError | TimeoutError | RuntimeError
+FAILURES = (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError, RuntimeError)
+"""The last is aiohttp's, for who reads on when the connection is gone."""
 
 
 class PollySynthesizer(BaseSynthesizer):
@@ -117,7 +119,7 @@ class PollySynthesizer(BaseSynthesizer):
                     speech.received += len(pcm)
                     yield pcm
             speech.is_whole = True
-        except (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError) as error:
+        except FAILURES as error:
             begun = speech.received > 0
             raise _translated(error, self._id, self._secret, begun=begun) from None
         finally:
@@ -135,7 +137,7 @@ class PollySynthesizer(BaseSynthesizer):
                 async with await self._ask(marks.text, **asked) as body:
                     marks.read(await body.read())
             marks.settle()
-        except (BotoCoreError, ClientError, aiohttp.ClientError, TimeoutError, ValueError):
+        except (*FAILURES, ValueError):
             marks.settle(estimated=True)
 
     def _spawn(self, work: Any) -> asyncio.Task[None]:

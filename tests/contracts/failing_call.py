@@ -113,9 +113,13 @@ async def called(plan: Plan) -> Call:
             for one in call.transcript.event_logs
         ]
         sounded = [bytes(pcm) for pcm in speaker.sounded.values() if any(pcm)]
-        asked = servers.get(SECOND["tts"])
-        texts = [str(one.get("text", one.get("Text"))) for one in asked.requests] if asked else []
-        return Call(call.trace, history, sounded, stuck, log.text, texts)
+        voice = servers[second("tts", plan.first)] if plan.backed else None
+        asked = (
+            []
+            if voice is None
+            else [str(one.get("text", one.get("Text"))) for one in voice.requests]
+        )
+        return Call(call.trace, history, sounded, stuck, log.text, asked)
 
 
 async def hours() -> str:
@@ -139,11 +143,12 @@ async def _parts(
     needs: dict[str, tuple[Any, ...]] = {"stt": (feed,), "llm": (replies,), "tts": ()}
     async with AsyncExitStack() as stack:
         for stage, role in zip(("stt", "llm", "tts"), ROLES, strict=True):
-            faults = plan.faults if stage == plan.stage else ()
-            first = _case(role, plan.first if plan.first and stage == plan.stage else FIRST[stage])
+            fails = stage == plan.stage
+            first = case_of(role, (fails and plan.first) or FIRST[stage])
+            faults = plan.faults if fails else ()
             ours = [(first, {"faults": faults, "turn": turn}, ROLES[role][0])]
             if plan.backed:
-                ours.append((_case(role, SECOND[stage]), {}, f"{role}Fallback"))
+                ours.append((case_of(role, second(stage, first.name)), {}, f"{role}Fallback"))
             for case, options, setting in ours:
                 server = case.make_emulator(*needs[stage], **options)
                 await stack.enter_async_context(server.serving())
@@ -162,14 +167,19 @@ async def _parts(
         )
 
 
-def _case(role: Role, name: str) -> Case:
+def second(stage: str, first: str) -> str:
+    """Who stands by for a case of a stage."""
+    return FIRST[stage] if first == SECOND[stage] else SECOND[stage]
+
+
+def case_of(role: Role, name: str) -> Case:
+    """The case of that name."""
     return next(case for case in cases(role) if case.name == name)
 
 
 def secrets() -> list[str]:
     """The keys of everybody in such a call."""
-    names = {*FIRST.values(), *SECOND.values()}
-    return [case.right_key for case in cases() if case.name in names]
+    return [case.right_key for case in cases() if case.virtual and not case.missing]
 
 
 class Caller:

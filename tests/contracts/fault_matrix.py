@@ -37,7 +37,8 @@ ERRORS: Mapping[str, str] = {
 """What a fault comes out as, mostly; the others harm nobody."""
 
 LONG_SECONDS = 60.0
-PARTIALS = len(QUESTION.split())  # that the ears tell before the second line
+PARTIALS = len(QUESTION.split())  # that the usual ears tell before the second line
+AT_ITS_FINAL = 99  # partials: others tell more or fewer
 SPOILT_RATE = 24_000  # Hz of the voice, where a fault has it wrong
 EARS_MIDWAY = ("stt", "mid-answer")  # the line has worked, and nothing is on it
 Mark = tuple[str, str]  # what was done about a failure, and its kind
@@ -174,7 +175,7 @@ class Cell:
         if self.kind not in BREAKS or self.moment == "first turn":
             return {}
         if self.stage == "stt":
-            return {"after_partial": PARTIALS}
+            return {"after_partial": AT_ITS_FINAL if self.first else PARTIALS}
         if self.moment == "interrupt":
             return {}
         return {"after_tokens": 9} if self.stage == "llm" else {"after_audio_seconds": 0.8}
@@ -187,6 +188,23 @@ class Cell:
             return {"after_partial": None}  # of a new stream
         sentence = BOOKED if self.moment == "interrupt" else SENTENCES[0]
         return {"after_audio_seconds": tone.word_timing(sentence).samples / SAMPLE_RATE + 0.01}
+
+
+OTHERS: Mapping[str, tuple[str, ...]] = {
+    "stt": ("assemblyai", "deepgram flux"),
+    "llm": ("anthropic", "gemini"),
+    "tts": ("polly", "elevenlabs socket"),
+}
+"""Who else lives in virtual time, by stage and case."""
+
+
+def other_cells() -> Iterator[Cell]:
+    """The middle of the matrix, for everybody else."""
+    for stage, names in OTHERS.items():
+        for name in names:
+            for kind in BREAKS:
+                for backed in (False, True):
+                    yield Cell(stage, kind, "mid-answer", backed, name)
 
 
 def cells() -> Iterator[Cell]:

@@ -3,6 +3,7 @@ remembered to the word."""
 
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
@@ -14,15 +15,15 @@ from tests.contracts.failing_call import (
     APOLOGY,
     BOOKED,
     HOURS,
-    SECOND,
     WELCOME,
     Call,
     Message,
     Plan,
     called,
+    second,
     secrets,
 )
-from tests.contracts.fault_matrix import Cell, cells
+from tests.contracts.fault_matrix import Cell, cells, other_cells
 from tests.contracts.fault_outcomes import outcome, written
 from tests.contracts.tone_words import are_words_of, words_heard
 
@@ -65,6 +66,15 @@ def test_the_call_goes_on(cell: Cell):
     assert outcome(cell, call) == written()[cell]
 
 
+@pytest.mark.parametrize("cell", list(other_cells()), ids=str)
+def test_and_so_it_does_with_everybody_else(cell: Cell):
+    call = happened(cell.plan())
+    goes_on(call)
+    is_remembered_as_heard(cell, call)
+    is_told(cell, call)
+    assert outcome(cell, call) == written()[replace(cell, first="")]
+
+
 def goes_on(call: Call) -> None:
     """The last line was heard, and answered to its end."""
     assert not call.stuck
@@ -87,8 +97,11 @@ def is_told(cell: Cell, call: Call) -> None:
     """The trace names who failed and how, what was done, and who took over; and no key."""
     kinds = (Retried, FellBack, ProviderFailed)
     failures = [fact for _, fact in call.trace if isinstance(fact, kinds)]
-    assert [(type(fact).__name__, fact.kind) for fact in failures] == cell.marks()
+    marks = [(type(fact).__name__, fact.kind) for fact in failures]
+    if cell.first == "elevenlabs socket":  # on whose one line both sentences may be
+        marks = list(dict.fromkeys(marks))
+    assert marks == cell.marks()
     assert {fact.provider for fact in failures} <= {cell.provider}
-    assert {fact.to for fact in call.trace.of(FellBack)} <= {SECOND[cell.stage]}
+    assert {fact.to for fact in call.trace.of(FellBack)} <= {second(cell.stage, cell.first)}
     told = "\n".join([*call.trace.lines(), call.log])
     assert not any(secret in told for secret in secrets())
