@@ -25,13 +25,11 @@ from bench.errors import (
     Stalled,
 )
 from bench.providers.connections import HANG_UP_SECONDS, key_of, quoted
+from bench.providers.locales import locale_of
 from bench.settings import Secret
 
 PROVIDER = "azure"
 TICKS_PER_SECOND = 10_000_000  # of 100 ns, in which the SDK counts time
-REGIONS = {"ar": "EG", "cs": "CZ", "da": "DK", "en": "US", "hi": "IN", "ja": "JP", "ko": "KR",
-           "pt": "BR", "sv": "SE", "uk": "UA", "vi": "VN", "zh": "CN"}  # fmt: skip
-"""Of languages that are not spoken in a country of the same code."""
 LAST_CALLBACKS_SECONDS = 0.05
 _QUIRKS = {
     "SPEECH-Error-MaxRetryCount": "0",
@@ -212,7 +210,7 @@ class Subscription:
 
     def __init__(self, agent_config: Mapping[str, Any]) -> None:
         self.key = key_of(agent_config, "AZURE_SPEECH_KEY", PROVIDER)
-        self.locale = _locale(agent_config.get("language") or "en-US")
+        self.locale = locale_of(agent_config.get("language") or "en")
         self._url: str | None = agent_config.get("azure_url")
         self._region = Secret("")
         if self._url is None:
@@ -253,10 +251,3 @@ def failure(
 def native(error: RuntimeError) -> str:
     """What is wrong, of an SDK error that goes on with the stack of its library."""
     return (str(error).strip().splitlines() or [""])[-1]
-
-
-def _locale(language: str) -> str:
-    """A language and its country ("en-US") of a code that may be of the language alone."""
-    if "-" in language:
-        return language
-    return f"{language}-{REGIONS.get(language, language.upper())}"

@@ -29,16 +29,14 @@ from bench.errors import (
     Stalled,
 )
 from bench.providers.connections import CONNECT_SECONDS, key_if_any, key_of, quoted
+from bench.providers.locales import locale_of
 from bench.settings import Secret
 
 PROVIDER = "google"
 VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 LANGUAGE = "en"
-REGIONS = {"en": "en-US", "ja": "ja-JP", "ko": "ko-KR", "hi": "hi-IN", "pt": "pt-BR",
-           "zh": "cmn-CN", "sv": "sv-SE", "da": "da-DK", "cs": "cs-CZ", "uk": "uk-UA",
-           "el": "el-GR", "vi": "vi-VN"}  # fmt: skip
-"""The region that is meant by a language alone, where it is not called as the language is."""
+CHINESE = "cmn-CN"  # the voices' name for "zh-CN"
 OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # else a new channel waits for what an old one met
     ("grpc.enable_retries", 0),
@@ -203,7 +201,7 @@ def failure(provider: str, error: GoogleAPICallError, key: Secret, *, begun: boo
 
 def regional(language: str) -> str:
     """A language with its region, as the services want it: "en-US" for "en"."""
-    return language if "-" in language else REGIONS.get(language, f"{language}-{language.upper()}")
+    return CHINESE if language == "zh" else locale_of(language)
 
 
 def _credentials(path: str) -> tuple[Credentials, str | None]:

@@ -18,7 +18,7 @@ from bench import clock
 from bench.audio import SAMPLE_RATE
 from bench.engine.transcriber import Transcription
 from bench.events import Word
-from bench.providers.google_channel import LANGUAGE, regional
+from bench.providers.google_channel import CHINESE, LANGUAGE, regional
 
 MODEL_V1, MODEL_V2 = "latest_long", "long"
 TORN_SECONDS = 0.2  # a word that ends so near the end of a stream may not be whole
@@ -133,7 +133,7 @@ Version = VersionOne | VersionTwo
 
 def _language(agent_config: Mapping[str, Any]) -> str:
     language = regional(agent_config.get("language") or LANGUAGE)
-    return "cmn-Hans-CN" if language == "cmn-CN" else language  # the voices' name for it
+    return "cmn-Hans-CN" if language == CHINESE else language
 
 
 class Names:

@@ -509,7 +509,8 @@ def test_what_is_missing_is_named(config: dict[str, str], keys: dict[str, str], 
 
 
 @pytest.mark.parametrize(
-    ("language", "locale"), [("en", "en-US"), ("fr", "fr-FR"), ("pt", "pt-BR"), ("de-AT", "de-AT")]
+    ("language", "locale"),
+    [("en", "en-US"), ("fr", "fr-FR"), ("pt", "pt-BR"), ("el", "el-GR"), ("de-AT", "de-AT")],
 )
 def test_languages_have_a_country(language: str, locale: str):
     assert (

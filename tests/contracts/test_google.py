@@ -211,12 +211,9 @@ def test_over_tls_a_server_that_is_none_is_a_failed_connection(tmp_path: Path):
 
 
 def test_a_language_has_the_region_that_is_meant():
-    assert [regional(one) for one in ("en", "de", "pt", "en-IN")] == [
-        "en-US",
-        "de-DE",
-        "pt-BR",
-        "en-IN",
-    ]
+    languages = ("en", "de", "pt", "ar", "zh", "en-IN")
+    wanted = ["en-US", "de-DE", "pt-BR", "ar-EG", "cmn-CN", "en-IN"]
+    assert [regional(language) for language in languages] == wanted
 
 
 async def sent(*requests: Any) -> AsyncIterator[Any]:
