@@ -45,6 +45,13 @@ class Exports:
             _write(session, kind, path)
         return path
 
+    def write_text(self, name: str, text: str) -> Path:
+        """A text as a file of that name."""
+        path = self.folder / name
+        self._make_room(path)
+        path.write_text(text, encoding="utf-8")
+        return path
+
     def _make_room(self, path: Path) -> None:
         if path not in self._written:
             self._written.append(path)

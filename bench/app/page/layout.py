@@ -16,6 +16,8 @@ from bench.app.page.replay_tab import replay_tab
 from bench.app.page.replay_tab_handlers import ReplayHandlers
 from bench.app.page.settings_tab import settings_tab
 from bench.app.page.settings_tab_handlers import SettingsHandlers
+from bench.app.page.voices_tab import voices_tab
+from bench.app.page.voices_tab_handlers import VoicesHandlers
 
 STATIC = Path(__file__).parents[1] / "static"
 CACHE_SECONDS = 3600  # an export's copy is looked after so often, and kept so long
@@ -40,7 +42,12 @@ QUIETLY: dict[str, Any] = {
 }
 
 
-def build(handlers: Handlers, settings: SettingsHandlers, replays: ReplayHandlers) -> gr.Blocks:
+def build(
+    handlers: Handlers,
+    settings: SettingsHandlers,
+    replays: ReplayHandlers,
+    voices: VoicesHandlers,
+) -> gr.Blocks:
     """The page, to be mounted."""
     with gr.Blocks(
         title="Talkbench",
@@ -56,6 +63,7 @@ def build(handlers: Handlers, settings: SettingsHandlers, replays: ReplayHandler
             with gr.Tab("Latency"):
                 latency = gr.HTML(NOTHING, apply_default_css=False, elem_id="latency")
             replay_tab(page, replays)
+            voices_tab(page, voices, QUIETLY)
             settings_tab(page, settings, strip, KEPT_SESSION, QUIETLY)
             with gr.Tab("Export"):
                 _exports(handlers)
@@ -63,7 +71,7 @@ def build(handlers: Handlers, settings: SettingsHandlers, replays: ReplayHandler
         strip.turn(handlers.turn, None, said, trigger_mode="always_last", **QUIETLY)
         strip.over(handlers.over, None, [strip, *said], trigger_mode="always_last", **QUIETLY)
         page.load(handlers.load, strip, [strip, *said], js=KEPT_SESSION, **QUIETLY)
-        page.unload(handlers.left)
+        page.unload(handlers.left)  # after those of the tabs: it forgets whose page it was
     return page
 
 

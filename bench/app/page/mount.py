@@ -25,11 +25,13 @@ from bench.app.page.replay_tab_library import Library
 from bench.app.page.replay_tab_route import add_replays
 from bench.app.page.settings_tab_handlers import SettingsHandlers, Voice
 from bench.app.page.visits import Visits
+from bench.app.page.voices_tab_handlers import Voices, VoicesHandlers
+from bench.app.page.voices_tab_route import add_voices
 from bench.assembly import Settings, settings
 from bench.providers.handler import ProviderState, provider_states
 
 PATH = "/gradio"
-STYLES = ("page.css", "replay-tab.css")
+STYLES = ("page.css", "replay-tab.css", "voices-tab.css")
 
 
 def mount_page(
@@ -59,6 +61,9 @@ def mount_page(
     settling = SettingsHandlers(visits, base, states, voice)
     replays = Replays()
     add_replays(app, replays)
+    voices = Voices()
+    add_voices(app, voices)
+    comparing = VoicesHandlers(voices, settling, handlers.exports)
     replaying = ReplayHandlers(replays, Library(scenarios), settling.visit)
 
     @app.get("/", include_in_schema=False)
@@ -78,7 +83,7 @@ def mount_page(
     )
 
     def mounted() -> gr.Blocks:
-        page = build(handlers, settling, replaying)
+        page = build(handlers, settling, replaying, comparing)
         gr.mount_gradio_app(
             app,
             page,
