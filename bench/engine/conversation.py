@@ -209,7 +209,7 @@ class StreamingConversation:
         self._listening.on_activity = self._user_active
         self._road.answering.on_failure = self._answer_failed
         speaking.on_playing = self._plays
-        speaking.on_cut = self._was_cut
+        speaking.settling.on_cut = self._was_cut
         speaking.on_finished = self._was_played
         speaking.on_failure = self._speech_failed
 

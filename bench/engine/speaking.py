@@ -14,16 +14,15 @@ from bench.engine.answering import SpeechEvent
 from bench.engine.output import OutputDevice, Utterance
 from bench.engine.playback import Playback
 from bench.engine.settings import ConversationSettings
+from bench.engine.settling import Settling
 from bench.engine.synthesizer import BaseMessage, SynthesisResult
 from bench.engine.transcript import Message, Transcript
 from bench.engine.words import words_of
-from bench.engine.worker import Ending, InterruptibleWorker, spawn
+from bench.engine.worker import Ending, InterruptibleWorker
 from bench.events import (
-    CutOff,
     FirstAudible,
     PlaybackFinished,
     PlaybackStarted,
-    Silenced,
     Underrun,
 )
 
@@ -51,12 +50,11 @@ class SynthesisResultsWorker(InterruptibleWorker):
         self.held = False
         self.spoke_turn = 0  # the user's newest turn to which something was said
         self.on_playing: Callable[[Message | None], None] | None = None  # None: silence again
-        self.on_cut: Callable[[Message, str], None] | None = None  # the words heard of it
         self.on_finished: Callable[[SpeechEvent], None] | None = None
         self.on_failure: Callable[[SpeechEvent], None] | None = None
         self._go = asyncio.Event()
         self._go.set()
-        self._settling: list[asyncio.Task[None]] = []
+        self.settling = Settling(transcript, self.record)
         self.device.ledger.on_report = self._reported
 
     async def process(self, item: SpeechEvent) -> None:
@@ -155,20 +153,14 @@ class SynthesisResultsWorker(InterruptibleWorker):
         if playback.entry is not None:
             playback.entry.intended = playback.message.text
             playback.entry.settle(playback.heard(), interrupted=True, estimated=True)
-        if awaited:
-            task = spawn(self._settle_later(playback), name="cut-off settles")
-            self._settling = [t for t in self._settling if not t.done()] + [task]
-        else:
-            utterance.close()
-            self._settle(playback)
+        self.settling.begin(playback, self.settings, is_awaited=awaited)
         if self.on_playing is not None and playback.entry is not None:
             self.on_playing(None)
         return playback.entry is not None
 
     async def settled(self) -> None:
         """Wait until every cut-off is settled; bounded by the wait for the far end's answer."""
-        if self._settling:
-            await Ending(self._settling)
+        await self.settling.all_settled()
 
     def words_around(self) -> list[str]:
         """The bot's words around the loudspeaker's position, for telling its echo."""
@@ -185,8 +177,8 @@ class SynthesisResultsWorker(InterruptibleWorker):
         """Stop, silencing what plays."""
         self.cut()
         ending = super().terminate()
-        tasks = [*self._settling, *([self._task] if self._task else [])]
-        return Ending(tasks) if self._settling else ending
+        settling = self.settling.tasks
+        return Ending([*settling, *([self._task] if self._task else [])]) if settling else ending
 
     async def _send_all(
         self, playback: Playback, stop_event: threading.Event, seconds_per_chunk: float
@@ -289,27 +281,3 @@ class SynthesisResultsWorker(InterruptibleWorker):
         self.record(PlaybackFinished(utterance.id, utterance.played, estimated, turn=turn))
         if self.on_playing is not None:
             self.on_playing(None)
-
-    async def _settle_later(self, playback: Playback) -> None:
-        closed = playback.utterance.closed
-        with contextlib.suppress(TimeoutError):
-            async with clock.deadline(self.settings.cleared_wait_seconds):
-                await closed.wait()
-        playback.utterance.close()
-        self._settle(playback)
-
-    def _settle(self, playback: Playback) -> None:
-        utterance, entry, turn = playback.utterance, playback.entry, playback.turn
-        if entry is None:
-            return
-        estimated = utterance.estimated or playback.result.is_estimated
-        heard = playback.heard()
-        entry.settle(heard, interrupted=True, estimated=estimated)
-        if not heard:
-            self.transcript.remove(entry)
-        if self.on_cut is not None:
-            self.on_cut(entry, heard)
-        played, dropped = utterance.played, utterance.dropped
-        self.record(Silenced("cleared", self.settings.barge_in, played, turn=turn))
-        cut = CutOff(heard, entry.intended, entry.text, played, dropped, estimated, turn=turn)
-        self.record(cut)

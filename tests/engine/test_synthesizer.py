@@ -193,6 +193,27 @@ def test_without_word_times_the_sentence_that_plays_is_estimated_and_says_so():
     assert scene.conversation.transcript.event_logs[-1].estimated
 
 
+def test_word_times_that_fail_late_make_an_estimate_of_the_sentence_that_was_cut():
+    """As Polly's marks do, which are asked for beside the audio."""
+
+    class Late(ToneSynthesizer):
+        async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+            result = await super().create_speech(message, chunk_size)
+            results.append(result)
+            return result
+
+    async def script(scene: Scene) -> None:
+        await scene.ask(then_seconds=1.0 + 0.6)
+        results[1].estimated = True
+        scene.conversation.broadcast_interrupt()
+
+    results: list[SynthesisResult] = []
+    synthesizer = Late(seconds_per_word=0.25)
+    scene = play(script, agent=ScriptedAgent([SENTENCES]), synthesizer=synthesizer)
+    (cut,) = scene.trace.of(CutOff)
+    assert cut.estimated
+
+
 def test_punctuation_alone_is_not_spoken():
     async def script(scene: Scene) -> None:
         await scene.ask(then_seconds=3.0)
