@@ -14,7 +14,7 @@ from bench.events import Word
 
 FRAME_SAMPLES = 320  # that are loud or not
 LOUD = 330  # of 32768, the mean over a frame: -40 dBFS
-USUAL_PAUSE = samples_of(0.3)
+LEAST_PAUSE = samples_of(0.3)  # of an utterance: shorter ones are between the words of a line
 WORD_SAMPLES = samples_of(0.3)  # a word's length, as long as nobody knows better
 
 
@@ -23,12 +23,12 @@ def following(lines: Sequence[str], interim: Seconds, final: Seconds) -> EarsMak
     begin anew.
 
     A partial comes `interim()` seconds of audio after a word, a final `final()` seconds after the
-    pause that ends the utterance.
+    pause that ends the utterance; none shorter than 0.3 s does, whatever is asked for.
     """
     script = _Script([line.split() for line in lines if line.split()])
 
     def ears(pause: int | None) -> _LineEars:
-        return _LineEars(script, pause or USUAL_PAUSE, (interim, final))
+        return _LineEars(script, max(pause or 0, LEAST_PAUSE), (interim, final))
 
     return ears
 

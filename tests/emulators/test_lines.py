@@ -14,11 +14,13 @@ pytestmark = pytest.mark.unit
 LINES = ["When are you open?", "Thank you."]
 
 
-def heard(pcm: bytes, *, chunk: int = 640, lines: list[str] = LINES) -> list[tuple[int, Heard]]:
+def heard(
+    pcm: bytes, *, chunk: int = 640, lines: list[str] = LINES, pause: int = 4_800
+) -> list[tuple[int, Heard]]:
     """What is told of the audio, each with the sample at which it was."""
 
     async def main() -> list[tuple[int, Heard]]:
-        ears = following(lines, lambda: 0.1, lambda: 0.2)(4_800)
+        ears = following(lines, lambda: 0.1, lambda: 0.2)(pause)
         told = list[tuple[int, Heard]]()
         for piece in frames(pcm, chunk):
             told += [(ears.samples, one) for one in await ears.take(piece)]
@@ -47,6 +49,10 @@ def test_partials_grow_within_the_sound_and_the_final_waits_for_the_pause():
     assert abs(at - (end + 4_800 + 3_200)) <= 640
     assert 16_000 - 320 <= final.words[0].start_sample <= 16_000 + 320
     assert abs(final.words[-1].end_sample - end) <= 640
+
+
+def test_what_ends_no_line_for_people_ends_none_here():
+    assert [one.is_final for _, one in heard(said("One two three."), pause=160)].count(True) == 1
 
 
 @pytest.mark.parametrize("chunk", [2, 638, 6400])
