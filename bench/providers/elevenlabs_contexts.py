@@ -145,12 +145,14 @@ class Line:
     async def close(self) -> None:
         """Hang up; a peer that does not answer is not waited for."""
         self._keeper.cancel()
-        with contextlib.suppress(ConnectionClosed, TimeoutError):
-            async with clock.deadline(HANG_UP_SECONDS):
-                await self.send({"close_socket": True})
-                await self._connection.close()
-        self._connection.transport.abort()
-        self._reader.cancel()
+        try:
+            with contextlib.suppress(ConnectionClosed, TimeoutError):
+                async with clock.deadline(HANG_UP_SECONDS):
+                    await self.send({"close_socket": True})
+                    await self._connection.close()
+        finally:
+            self._connection.transport.abort()
+            self._reader.cancel()
         await Ending([self._keeper, self._reader])
 
     async def _read(self) -> None:

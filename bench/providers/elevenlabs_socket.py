@@ -20,7 +20,7 @@ from bench.engine.synthesizer import (
     words_up_to,
 )
 from bench.engine.worker import Ending, spawn
-from bench.errors import BrokenStream, Stalled
+from bench.errors import BrokenStream, ConnectFailed, Stalled
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of
 from bench.providers.elevenlabs import MODEL, RATES, URL, USUAL_RATE, VOICE
 from bench.providers.elevenlabs_contexts import PROVIDER, Context, Line, Message, opened
@@ -53,6 +53,7 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
         self._url = "ws" + address.removeprefix("http")
         self._key = key_of(config, "ELEVENLABS_API_KEY", self.provider)
         self._line: Line | None = None
+        self._ends = 0  # how often it was told to hang up
         self._opening = asyncio.Lock()
 
     async def warm_up(self) -> None:
@@ -77,6 +78,7 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
 
     async def terminate(self) -> None:
         """Close the connection."""
+        self._ends += 1
         line, self._line = self._line, None
         if line is not None:
             await line.close()
@@ -98,7 +100,11 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
     ) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes, while the text is sent."""
         rate = self._rate
-        context = await (await self._opened()).begin()
+        try:
+            context = await (await self._opened()).begin()
+        except BaseException:  # a cancellation as well: nobody is to write on
+            await texts.aclose()
+            raise
         text = _Text(context, spoken)
         writer = spawn(text.write(texts, options), name="ElevenLabs writer")
         try:
@@ -123,7 +129,11 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
                 self._line = None
                 await line.close()
             if self._line is None:
-                self._line = await opened(url, self._key)
+                ends, line = self._ends, await opened(url, self._key)
+                if self._ends != ends:
+                    await line.close()
+                    raise ConnectFailed(self.provider, "hung up meanwhile")
+                self._line = line
             return self._line
 
     def _address(self) -> str:

@@ -20,6 +20,7 @@ from bench import clock
 from bench.audio import resample
 from bench.emulators.elevenlabs_socket import KEY, ElevenLabsSocketEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
+from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected, Stalled
 from bench.providers.elevenlabs import ElevenLabsSynthesizer, create_synthesizer
 from bench.providers.elevenlabs_socket import ElevenLabsSocketSynthesizer
@@ -177,6 +178,44 @@ def test_a_text_that_is_no_longer_wanted_is_not_written_on():
     assert gone == closed == [at]
     assert texts <= (at / 0.05 + 2) * len("open ")
     assert (sessions, pcm) == (1, tone.speak(TEXT)[0])
+
+
+def test_a_text_is_written_for_nobody_when_no_line_opens():
+    closed = list[float]()
+
+    async def written() -> AsyncGenerator[str, None]:
+        try:
+            yield "open "
+            await clock.sleep(60.0)
+        finally:
+            closed.append(clock.now())
+
+    async def main():
+        async with served("wrong") as (_, voice):
+            texts = written()
+            await anext(texts)
+            result = await voice.create_streamed_speech(texts, CHUNK)
+            with pytest.raises(Rejected):
+                await fetched(result)
+            return clock.now()
+
+    assert closed == [clock.run(main(), virtual=True)]
+
+
+def test_who_hangs_up_while_it_connects_has_no_line():
+    async def main():
+        async with served() as (server, voice):
+            connecting = spawn(voice.warm_up(), name="connecting")
+            await clock.sleep(0.0)
+            await voice.terminate()
+            with pytest.raises(ConnectFailed, match="hung up"):
+                await connecting
+            await clock.sleep(0.0)
+            assert voice._line is None
+            await spoken(voice)  # who asks again has another
+            return len(server.sessions)
+
+    assert clock.run(main(), virtual=True) == 2
 
 
 def test_an_error_of_the_writer_is_told_where_it_is_spoken():
