@@ -22,6 +22,11 @@ class GrowingSpeech:
         self.is_whole = False
 
     @property
+    def has_sound(self) -> bool:
+        """Whether there is anything in the text to hear: not in signs alone."""
+        return any(map(str.isalnum, self.text))
+
+    @property
     def total_seconds(self) -> float:
         """How long the whole is, guessed while it is still being made."""
         seconds = self.received / (SAMPLE_WIDTH * self.rate)

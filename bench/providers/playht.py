@@ -106,7 +106,7 @@ class PlayHTSynthesizer(BaseSynthesizer):
             raise
         except Exception as error:  # the SDK raises what it has, plain ones among it
             raise self._translated(error, begun=speech.received > 0) from None
-        if speech.received == 0 and any(map(str.isalnum, speech.text)):
+        if not speech.received and speech.has_sound:
             raise BrokenStream(self.provider, "no audio came")
         if speech.received % SAMPLE_WIDTH:
             raise BrokenStream(self.provider, "the audio ended in the middle of a sample")

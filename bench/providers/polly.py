@@ -105,8 +105,9 @@ class PollySynthesizer(BaseSynthesizer):
         for reader in readers:
             reader.cancel()
         await Ending(readers)
-        self._client = None
-        await self._open.aclose()
+        async with self._opening:  # one that is being made is closed as well
+            self._client = None
+            await self._open.aclose()
 
     async def _audio(self, marks: SpeechMarks) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes; the marks are read meanwhile, and on when the PCM has ended."""
@@ -126,7 +127,7 @@ class PollySynthesizer(BaseSynthesizer):
             if reader is not None and not speech.is_whole:
                 reader.cancel()
                 await Ending([reader])
-        if not speech.received and marks.text.strip():
+        if not speech.received and speech.has_sound:
             raise BrokenStream(self.provider, "an answer without audio")
 
     async def _read(self, marks: SpeechMarks) -> None:

@@ -41,13 +41,13 @@ class SpeechMarks:
             at, byte = _mark(line)
             if at is None:
                 continue
-            if not 0 <= byte < len(encoded):
+            if not places or not 0 <= byte < len(encoded):
                 raise ValueError("a mark outside of the text")
             place = len(encoded[:byte].decode(errors="ignore"))
             number = next(n for n, end in enumerate(ends) if place < end)
             if begins[number] is None:  # the first of "e" and "mail" in "e-mail"
                 begins[number] = at
-        if self.text.strip() and all(begin is None for begin in begins):
+        if self.speech.has_sound and all(begin is None for begin in begins):
             raise ValueError("no mark of a word")
         self._begins = begins
 

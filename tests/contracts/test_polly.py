@@ -15,6 +15,7 @@ from aiobotocore.session import get_session
 from bench import clock
 from bench.emulators.polly import KEY, SECRET, PollyEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
+from bench.engine.worker import spawn
 from bench.errors import ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.handler import VoiceHandler
@@ -153,6 +154,38 @@ def test_an_estimate_of_unfinished_speech_does_not_claim_all_of_it():
 def test_what_is_no_mark_of_the_text_is_refused(lines: bytes):
     with pytest.raises(ValueError, match="mark"):
         SpeechMarks(GrowingSpeech("One two", 16_000)).read(lines)
+
+
+def test_a_mark_in_a_text_without_words_is_refused():
+    mark = b'{"time": 0, "type": "word", "start": 1, "end": 2, "value": "a"}'
+    with pytest.raises(ValueError, match="mark"):
+        SpeechMarks(GrowingSpeech("   ", 16_000)).read(mark)
+
+
+@pytest.mark.parametrize("text", ["—", "…", "🙂"])
+def test_signs_alone_are_silent(text: str):
+    async def main():
+        async with served() as (_, voice):
+            result, chunks = await spoken(voice, text)
+            await clock.sleep(1.0)
+            return result, pcm_of(chunks)
+
+    result, pcm = clock.run(main(), virtual=True)
+    assert (pcm, result.estimated) == (b"", False)
+    assert result.get_message_up_to(0.0) == text
+
+
+def test_who_hangs_up_while_the_client_is_made_has_none():
+    async def main():
+        async with nothing_left(), PollyEmulator().serving() as server:
+            voice = PollySynthesizer({"polly_url": server.url, "keys": keys()})
+            warming = spawn(voice.warm_up(), name="warming")
+            await clock.sleep(0.0)
+            await voice.terminate()
+            await warming
+            return voice._client
+
+    assert clock.run(main(), virtual=True) is None
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.18, 0.3])
