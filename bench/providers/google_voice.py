@@ -13,16 +13,11 @@ from google.cloud.texttospeech_v1.services.text_to_speech.transports import (
 from grpc import aio
 
 from bench import clock
-from bench.audio import SAMPLE_WIDTH
 from bench.engine.sentences import Sentences
-from bench.engine.synthesizer import (
-    BaseMessage,
-    BaseSynthesizer,
-    SynthesisResult,
-    proportion_up_to,
-)
+from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, SynthesisResult
 from bench.errors import BrokenStream, ConnectFailed, Stalled
 from bench.providers.connections import FIRST_RESULT_SECONDS
+from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.google_channel import (
     LANGUAGE,
     PROVIDER,
@@ -37,7 +32,6 @@ FAMILY = "Chirp3-HD"  # the voices that stream
 SPEAKER = "Charon"
 RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)  # Hz that may be asked for
 USUAL_RATE = 24_000
-CHARACTERS_PER_SECOND = 14.0  # of speech whose length is not known yet
 _FULL_NAME = re.compile(r"(?P<language>[a-z]{2,3}-[A-Z]{2})-.+")
 
 
@@ -71,10 +65,9 @@ class GoogleSynthesizer(BaseSynthesizer):
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; what was heard of it is an estimate."""
         rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
-        spoken = _Spoken(message.text)
-        chunks = pieces(self._audio(spoken, rate), rate, self.sampling_rate, chunk_size)
-        heard = proportion_up_to(message.text, spoken.total_seconds)
-        return SynthesisResult(chunks, heard, estimated=True)
+        speech = GrowingSpeech(message.text, rate)
+        chunks = pieces(self._audio(speech), rate, self.sampling_rate, chunk_size)
+        return SynthesisResult(chunks, speech.heard(), estimated=True)
 
     async def terminate(self) -> None:
         """Close the channel."""
@@ -82,16 +75,16 @@ class GoogleSynthesizer(BaseSynthesizer):
         if line is not None:
             await line.channel.close()
 
-    async def _audio(self, spoken: _Spoken, rate: int) -> AsyncGenerator[bytes, None]:
+    async def _audio(self, speech: GrowingSpeech) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes."""
         line, call = self._connected(), GoogleCall(self._access)
         line.calls += 1
         try:
             await call.open(line.client.streaming_synthesize)
             async with clock.deadline(self.first_result_seconds):
-                await self._ask(call, spoken.text, rate)
+                await self._ask(call, speech.text, speech.rate)
             while pcm := await self._next(call):
-                spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                speech.received += len(pcm)
                 yield pcm
         except TimeoutError:
             raise Stalled(self.provider, "no audio in time") from None
@@ -104,8 +97,8 @@ class GoogleSynthesizer(BaseSynthesizer):
             line.calls -= 1
             if self._line is not line and not line.calls:
                 await line.channel.close()
-        spoken.is_whole = True
-        if spoken.seconds == 0.0 and any(map(str.isalnum, spoken.text)):
+        speech.is_whole = True
+        if not speech.received and speech.has_sound:
             raise BrokenStream(self.provider, "the speech ended before its text did")
 
     async def _ask(self, call: GoogleCall, text: str, rate: int) -> None:
@@ -138,21 +131,6 @@ class _Line:
         self.channel = channel
         self.client = texttospeech.TextToSpeechAsyncClient(transport=Transport(channel=channel))
         self.calls = 0
-
-
-class _Spoken:
-    """A text, and how much of its audio there is."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.seconds = 0.0
-        self.is_whole = False
-
-    def total_seconds(self) -> float:
-        """How long the whole will be, guessed while it is still being made."""
-        if self.is_whole:
-            return self.seconds
-        return max(self.seconds, len(self.text) / CHARACTERS_PER_SECOND)
 
 
 def _config(voice: str, language: str, rate: int) -> texttospeech.StreamingSynthesizeRequest:
