@@ -43,8 +43,8 @@ def texts(cell: NotebookNode) -> Iterator[str]:
             yield output.data.get("text/plain", "")
 
 
-def test_there_are_four() -> None:
-    assert [path.name[:2] for path in notebooks()] == ["01", "02", "03", "04"]
+def test_there_are_five() -> None:
+    assert [path.name[:2] for path in notebooks()] == ["01", "02", "03", "04", "05"]
 
 
 @pytest.fixture(scope="module")
