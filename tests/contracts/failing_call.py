@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -48,15 +49,12 @@ BEGINS_SECONDS = 0.2
 LISTENS_SECONDS = 1.0  # to the answer, before the caller speaks again
 QUIET_SECONDS = 0.4  # after which the answer is over
 LONGEST_SECONDS = 40.0  # for one line and what comes of it
+UNHURRIED: Mapping[str, Mapping[str, Any]] = {
+    "stt": {},
+    "llm": {"every": lambda: 0.25},
+    "tts": {"factor": lambda: 0.9},
+}
 SETTINGS = {"end_of_turn_seconds": 0.3, "idle_seconds": None, "vad": is_loud, "apology": APOLOGY}
-
-
-class Heard(NamedTuple):
-    """One of the bot's messages: as the history has it, and as it sounded."""
-
-    text: str
-    interrupted: bool
-    sounded: bytes
 
 
 class Message(NamedTuple):
@@ -89,21 +87,22 @@ class Plan:
     lines: tuple[str, ...]
     backed: bool
     tool: bool = False  # whether the first answer wants one
+    hurried: bool = True  # whether an answer is there long before it has been heard
     first: str = ""
 
 
-async def called(plan: Plan) -> Call:
+async def called(plan: Plan, **settings: Any) -> Call:
     """Let it happen; nothing is asserted of it but that it ends."""
-    feed, lines = TruthFeed(), list(plan.lines)
+    feed = TruthFeed()
     async with _parts(plan, feed, lambda: caller.count(plan.stage)) as (parts, servers):
         user, speaker = parts["transcriber"], Listener()
         feed.begins = lambda: user.intake.begins
         call = StreamingConversation(
-            output_device=speaker, conversation_id="failing", **parts, **SETTINGS
+            output_device=speaker, conversation_id="failing", **parts, **(SETTINGS | settings)
         )
         if plan.tool:
             call.agent.tools.add(hours)
-        caller = Caller(call, speaker, feed, lines)
+        caller = Caller(call, speaker, feed, plan.lines)
         with Log() as log:
             await call.start()
             stuck = await caller.talk()
@@ -114,12 +113,22 @@ async def called(plan: Plan) -> Call:
         ]
         sounded = [bytes(pcm) for pcm in speaker.sounded.values() if any(pcm)]
         voice = servers[second("tts", plan.first)] if plan.backed else None
-        asked = (
-            []
-            if voice is None
-            else [str(one.get("text", one.get("Text"))) for one in voice.requests]
-        )
+        asked = [] if voice is None else [_text(request) for request in voice.requests]
         return Call(call.trace, history, sounded, stuck, log.text, asked)
+
+
+def _text(request: Mapping[str, Any]) -> str:
+    """What a voice was to say."""
+    return str(request.get("text", request.get("Text")))
+
+
+def warm() -> Iterator[None]:
+    """For as long as it is suspended, what is made once is there, and no collection looks at it."""
+    clock.run(called(Plan("stt", (), (QUESTION, THANKS), backed=True)), virtual=True)
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 async def hours() -> str:
@@ -133,20 +142,14 @@ async def _parts(
 ) -> AsyncGenerator[tuple[dict[str, Any], dict[str, Any]], None]:
     """The three parts, and the servers by the names of their cases."""
     config, keys, servers = dict[str, Any](), dict[str, Secret](), dict[str, Any]()
-    hours_said = f"{{result}} {SENTENCES[1]}" if plan.tool else HOURS
-    replies = (
-        Reply("open", hours_said, TOOL if plan.tool else ""),
-        Reply("book", BOOKED),
-        Reply("thank", WELCOME),
-        Reply("*", "Pardon?"),
-    )
-    needs: dict[str, tuple[Any, ...]] = {"stt": (feed,), "llm": (replies,), "tts": ()}
+    needs: dict[str, tuple[Any, ...]] = {"stt": (feed,), "llm": (_replies(plan),), "tts": ()}
     async with AsyncExitStack() as stack:
         for stage, role in zip(("stt", "llm", "tts"), ROLES, strict=True):
             fails = stage == plan.stage
             first = case_of(role, (fails and plan.first) or FIRST[stage])
             faults = plan.faults if fails else ()
-            ours = [(first, {"faults": faults, "turn": turn}, ROLES[role][0])]
+            pace = {} if plan.hurried else UNHURRIED[stage]
+            ours = [(first, {"faults": faults, "turn": turn, **pace}, ROLES[role][0])]
             if plan.backed:
                 ours.append((case_of(role, second(stage, first.name)), {}, f"{role}Fallback"))
             for case, options, setting in ours:
@@ -165,6 +168,16 @@ async def _parts(
             },
             servers,
         )
+
+
+def _replies(plan: Plan) -> tuple[Reply, ...]:
+    answer = f"{{result}} {SENTENCES[1]}" if plan.tool else HOURS
+    return (
+        Reply("open", answer, TOOL if plan.tool else ""),
+        Reply("book", BOOKED),
+        Reply("thank", WELCOME),
+        Reply("*", "Pardon?"),
+    )
 
 
 def second(stage: str, first: str) -> str:
@@ -239,7 +252,7 @@ class Caller:
         """Whether something was said since, and nothing more is coming."""
         answered = len(self.speaker.utterances) > self._utterances
         if self.said == len(self.lines):
-            answered = self.call.transcript.event_logs[-1].text == WELCOME
+            answered = WELCOME in [one.text for one in self.call.transcript.event_logs[-1:]]
         if not (answered and self.call.is_quiet):
             self._quiet_since = clock.now()
         return clock.now() >= self._quiet_since + QUIET_SECONDS

@@ -82,7 +82,14 @@ class Cell:
             middle["mid-answer"] = NOD
         lines = [QUESTION, *([middle[self.moment]] if self.moment in middle else []), THANKS]
         tool = (self.stage, self.moment) == ("llm", "mid-answer") and self.kind not in BREAKS
-        return Plan(self.stage, tuple(self._faults()), tuple(lines), self.backed, tool, self.first)
+        return Plan(
+            self.stage,
+            tuple(self._faults()),
+            tuple(lines),
+            self.backed,
+            tool=tool,
+            first=self.first,
+        )
 
     def calm(self) -> Plan:
         """The same call without the fault."""

@@ -1,8 +1,6 @@
 """Whatever fails, whenever: the call goes on, somebody says something, and what was heard is
 remembered to the word."""
 
-import gc
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 
@@ -22,6 +20,7 @@ from tests.contracts.failing_call import (
     called,
     second,
     secrets,
+    warm,
 )
 from tests.contracts.fault_matrix import Cell, cells, other_cells
 from tests.contracts.fault_outcomes import outcome, written
@@ -33,14 +32,7 @@ TEXTS = (HOURS, BOOKED, WELCOME, APOLOGY, "Pardon?")
 MATRIX = list(cells())
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _warm() -> Iterator[None]:
-    """What is made once is there, and no collection looks at it."""
-    clock.run(called(MATRIX[-1].calm()), virtual=True)
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+_warm = pytest.fixture(warm, scope="module", autouse=True)
 
 
 def happened(plan: Plan) -> Call:
