@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Mapping
 from math import ceil
 from typing import Any
@@ -9,15 +10,18 @@ from typing import Any
 from bench import clock
 from bench.engine.agent import GeneratedResponse
 from bench.engine.synthesizer import BaseMessage
+from bench.engine.tools import ToolCall, ToolResult
+from bench.engine.transcript import Message, Sender
 from bench.providers.front_desk import FrontDeskAgent
 from bench.providers.simulated import broken, faults_of, named, refuse, simulation_of
-from bench.simulation.context import Answer
+from bench.simulation.context import RESULT, Answer, Reply
 from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
 from bench.simulation.latency import correlated
 from bench.simulation.profiles import profile
 
 LETTERS_PER_TOKEN = 4  # of English, about
 TOKENS_PER_MESSAGE = 4  # that frame it in a prompt
+_PIECE = re.compile(r"\s*\S+")
 
 
 def tokens_in(text: str) -> int:
@@ -30,8 +34,9 @@ class SimulatedAgent(FrontDeskAgent):
 
     `agent_config` holds `llmProvider` (`sim:…`) and may hold `simulation`: the first of its replies
     whose match is in the user's words is the answer, else the front desk answers. The first word
-    comes with the first token, each further one with its last. `usage` counts tokens by
-    `tokens_in`, of the whole transcript for the prompt, and says with `estimated` that it does.
+    comes with the first token, each further one with its last. A reply with a tool has it called
+    first, if the agent has one of that name. `usage` counts tokens by `tokens_in`, of the whole
+    transcript for the prompt, and says with `estimated` that it does.
     """
 
     def __init__(self, agent_config: Mapping[str, Any] | None = None) -> None:
@@ -53,13 +58,14 @@ class SimulatedAgent(FrontDeskAgent):
     async def generate_response(
         self, human_input: str, is_interrupt: bool, conversation_id: str
     ) -> AsyncGenerator[GeneratedResponse, None]:
-        """The answer, word by word."""
+        """The answer, word by word, or a tool that it wants first."""
         began_at = clock.now()
-        text, ends_call = self._answer_to(human_input)
+        wish = self._wish(human_input)
+        text, ends_call = ("", False) if wish is not None else self._answer_to(human_input)
         answer = self._simulation.answering(self.turn, text)
         await self._refuse(answer)
         factor = self._slowness(answer)
-        words, told = text.split(), 0
+        pieces, told = _PIECE.findall(text if wish is None else f"{wish.name} {wish.arguments}"), 0
         fault = self._break(answer)
         point = _point(fault, tokens_in(text))
         draws, profile = self._simulation.draws, self.profile
@@ -68,8 +74,7 @@ class SimulatedAgent(FrontDeskAgent):
         seconds_per_token = factor / profile.tokens_per_second.at(-luck)
         usage = {"prompt_tokens": self._prompt_tokens(), "estimated": 1}
         due_at = began_at + first
-        for number, word in enumerate(words, 1):
-            piece = word if number == 1 else f" {word}"
+        for number, piece in enumerate(pieces, 1):
             if fault is not None and told >= point:
                 due_at += await self._suffer(fault, began_at)
                 fault = None
@@ -77,25 +82,44 @@ class SimulatedAgent(FrontDeskAgent):
                 due_at += tokens_in(piece) * seconds_per_token
             await clock.sleep_until(due_at)
             told += tokens_in(piece)
-            is_last = number == len(words)
+            is_last = number == len(pieces)
             done = usage | {"completion_tokens": told} if is_last else None
-            yield GeneratedResponse(BaseMessage(piece), ends_call=ends_call and is_last, usage=done)
+            if wish is None:
+                ends = ends_call and is_last
+                yield GeneratedResponse(BaseMessage(piece), ends_call=ends, usage=done)
+            elif is_last:
+                yield GeneratedResponse(BaseMessage(""), usage=done, tool_calls=(wish,))
 
-    def _fixed(self, words: str) -> str | None:
-        fitting = (reply.say for reply in self._simulation.replies if reply.fits(words))
-        return next(fitting, None)
+    def _fixed(self, words: str) -> Reply | None:
+        return next((reply for reply in self._simulation.replies if reply.fits(words)), None)
+
+    def _wish(self, human_input: str) -> ToolCall | None:
+        """The tool that is wanted first, as long as it has given nothing."""
+        reply = self._fixed(human_input)
+        offered = [tool.name for tool in self.tools]
+        if reply is None or reply.tool not in offered or self._results():
+            return None
+        return ToolCall(f"call-{self.turn}", reply.tool, reply.arguments)
+
+    def _results(self) -> list[ToolResult]:
+        """What tools have given for the user's newest words."""
+        newest: list[Message] = self.transcript.event_logs[-1:]
+        return newest[0].tools if newest and newest[0].sender is Sender.HUMAN else []
 
     def _answer_to(self, human_input: str) -> tuple[str, bool]:
         """The text, single-spaced, and whether it ends the call."""
         fixed = self._fixed(human_input)
         if fixed is not None:
-            return " ".join(fixed.split()), False
+            results = ", ".join(result.text for result in self._results())
+            return " ".join(fixed.say.replace(RESULT, results).split()), False
         reply = self._reply(human_input)
         return " ".join(f"{self._caught_up} {reply.text}".split()), reply.ends_call
 
     def _prompt_tokens(self) -> int:
         log = self.transcript.event_logs
-        return sum(tokens_in(message.text) + TOKENS_PER_MESSAGE for message in log)
+        texts = [message.text for message in log]
+        texts += [result.text for message in log for result in message.tools]
+        return sum(tokens_in(text) + TOKENS_PER_MESSAGE for text in texts)
 
     async def _refuse(self, answer: Answer) -> None:
         fault = self._watch.find(REFUSALS, turn=answer.turn, step=answer.step)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bench.events import ToolCalled
 from bench.metrics.barge_in import YIELD_SECONDS, Stop
 from bench.metrics.figures import RunFigures, Said, StepFigures, run_figures
 from bench.metrics.reading import ANSWERED_ROLES, Readable, Reading
@@ -36,7 +37,17 @@ def of_step(told: Reading, figures: StepFigures, metric: str) -> Any:
         if metric == "heard" or heard is None or context is None:
             return heard
         return words_of(heard) == words_of(context)
+    if metric == "tool_called":
+        return called_tools(told, figures.step)
     return figure_of(figures, metric)
+
+
+def called_tools(told: Reading, step_id: str) -> str | None:
+    """The names of the tools that were called to answer a step; None when there were none."""
+    step = told.step(step_id)
+    turns = told.turns_of(step) if step is not None else ()
+    called = [f.name for turn in turns for _, f in turn.facts if isinstance(f, ToolCalled)]
+    return " ".join(called) or None
 
 
 def cut_texts(told: Reading, figures: StepFigures) -> tuple[str | None, str | None]:
@@ -108,6 +119,8 @@ def why_none(figures: StepFigures, metric: str) -> str:
             return f"the bot did not stop: it was heard for {figures.stop.bound * 1000:.0f} ms more"
     if metric in _OF_CUTS and figures.cut is None:
         return "nothing was cut off"
+    if metric == "tool_called":
+        return "no tool was called"
     if metric in _OF_ANSWERS and not figures.user_turns:
         return "the step became no turn"
     return ""

@@ -79,6 +79,7 @@ STEP = (
     Metric("transcript", "match", "", "the user's words in the history"),
     Metric("bot_says", "match", "", "what the bot says during the step or in answer to it"),
     Metric("between_s", "window", "s", "when it begins, from the step's start", "bot_says"),
+    Metric("tool_called", "text", "", "the tools that the answer to the step called, in order"),
     Metric("partials", "count", "", "partial transcripts of the step"),
     Metric("unstable_words", "range", "share", "of the partials' words that changed later"),
     Metric("missed", "flag", "", "whether the step's anchor never came"),

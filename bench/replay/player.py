@@ -17,6 +17,7 @@ from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.cassette import Cassette
 from bench.providers.recording import record
+from bench.replay.bot_tools import offer
 from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
@@ -68,6 +69,7 @@ async def play(
             served = await servers.enter_async_context(vendors)
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
+        offer(conversation.agent.tools, scenario)
         if cassette is not None:
             parts = conversation.transcriber, conversation.agent, conversation.synthesizer
             record(cassette, *parts)

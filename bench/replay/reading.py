@@ -8,12 +8,12 @@ from pathlib import Path
 from bench.engine.settings import ConversationSettings
 from bench.replay.document import Node, ScenarioError, compose
 from bench.replay.scenario import Scenario
+from bench.replay.schema_bot import replies_of, tools_of
 from bench.replay.schema_expect import expectations_of, gate_of
 from bench.replay.schema_providers import (
     faults_of,
     pair_by_of,
     profiles_of,
-    replies_of,
     stacks_of,
 )
 from bench.replay.schema_script import name_of, script_of
@@ -55,7 +55,8 @@ def read(path: Path | str) -> Scenario:
     script = script_of(section["script"], setup.voice, setup.max_seconds)
     stacks = stacks_of(section.get("setup"), section.get("providers"))
     steps = [step.id for step in script]
-    replies, bot_voice = replies_of(section.get("bot"), setup.voice)
+    tools = tools_of(section.get("bot"))
+    replies, bot_voice = replies_of(section.get("bot"), setup.voice, tools)
     scenario = Scenario(
         id=name_of(section["id"]),
         script=script,
@@ -66,6 +67,7 @@ def read(path: Path | str) -> Scenario:
         profiles=profiles_of(section.get("profiles"), stacks),
         faults=faults_of(section.get("faults"), steps),
         replies=replies,
+        tools=tools,
         bot_voice=bot_voice,
         expect=expectations_of(section.get("expect"), steps),
         gate=gate_of(section.get("gate")),
@@ -167,7 +169,7 @@ def _check_bot_words(scenario: Scenario, script: Node) -> None:
     if not scenario.replies:
         return
     settings = ConversationSettings().changed(**scenario.setup.settings)
-    said = [reply.say for reply in scenario.replies]
+    said = scenario.answers
     said += [settings.greeting or "", settings.goodbye, *settings.idle_prompts]
     most = max(len(text.split()) for text in said)
     for step, node in zip(scenario.script, items(script), strict=True):

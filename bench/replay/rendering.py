@@ -68,7 +68,7 @@ def lines_of(scenario: Scenario) -> Iterator[Line]:
 def bot_texts(scenario: Scenario) -> tuple[str, ...]:
     """All that the bot may have spoken in one go: sentences, or whole texts when buffered."""
     settings = ConversationSettings().changed(**scenario.setup.settings)
-    said = [reply.say for reply in scenario.replies]
+    said = scenario.answers
     said += [settings.greeting or "", *settings.idle_prompts, settings.goodbye]
     said.append(settings.apology or "")
     texts: list[str] = []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.simulation.context import Reply
+from bench.simulation.context import RESULT, Reply
 from bench.simulation.faults import Fault
 
 Role = Literal["turn", "interrupt", "backchannel", "noise", "side_talk", "silence"]
@@ -182,6 +182,15 @@ class Stack:
 
 
 @dataclass(frozen=True, slots=True)
+class BotTool:
+    """A tool that the bot's model may call: it gives `result` after `takes_seconds`."""
+
+    name: str
+    result: str
+    takes_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Expectation:
     """Something that must be true.
 
@@ -231,7 +240,8 @@ class Gate:
 class Scenario:
     """One file: setup, script, expectations, gate.
 
-    `audio` is the folder of its rendered speech. With `bot_voice` the fixed `replies` are spoken
+    `tools` are those of the bot, which `replies` may call. `audio` is the folder of its rendered
+    speech. With `bot_voice` the fixed `replies` are spoken
     by it, rendered too, instead of by the synthesizer's tones. `pair_by` is what makes two turns
     comparable.
     """
@@ -245,12 +255,19 @@ class Scenario:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
     faults: tuple[Fault, ...] = ()
     replies: tuple[Reply, ...] = ()
+    tools: tuple[BotTool, ...] = ()
     bot_voice: Voice | None = None
     expect: tuple[Expectation, ...] = ()
     gate: Gate = Gate()
     path: Path | None = None
     audio: Path | None = None
     pair_by: tuple[str, ...] = ("scenario", "step", "repeat")
+
+    @property
+    def answers(self) -> list[str]:
+        """What the replies come to, with what their tools give."""
+        given = {tool.name: tool.result for tool in self.tools}
+        return [reply.say.replace(RESULT, given.get(reply.tool, "")) for reply in self.replies]
 
     def step(self, id: str) -> Step:
         """A step by name; KeyError when there is none."""

@@ -1,4 +1,4 @@
-"""The blocks `providers`, `profiles`, `faults` and `bot` in, with whom a scenario is played out."""
+"""The blocks `providers`, `profiles` and `faults` in, with whom a scenario is played out."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from bench.errors import ConfigError
 from bench.providers import handler
 from bench.providers.handler import PROVIDERS
 from bench.replay.document import Node, nearest
-from bench.replay.scenario import Stack, Voice
+from bench.replay.scenario import Stack
 from bench.replay.schema_setup import PROVIDER_KEYS
 from bench.replay.sections import Section, items, mapping, text, texts
 from bench.settings import ALIASES
 from bench.simulation import profiles as simulation
-from bench.simulation.context import Reply
 from bench.simulation.faults import KINDS, STAGES, Fault, check
 from bench.simulation.profiles import PREFIX, names, profile
 
@@ -78,23 +77,6 @@ def faults_of(node: Node | None, steps: Collection[str]) -> tuple[Fault, ...]:
     if node is None:
         return ()
     return tuple(_fault(item, steps) for item in items(node, most=100))
-
-
-def replies_of(node: Node | None, voice: Voice) -> tuple[tuple[Reply, ...], Voice | None]:
-    """The bot's fixed answers, and its voice when that is rendered."""
-    if node is None:
-        return (), None
-    section = Section(node, ("replies", "voice"))
-    rendered = section.choice("voice", ("tones", "rendered"), "tones") == "rendered"
-    replies: list[Reply] = []
-    for item in items(section["replies"], most=500) if "replies" in section else ():
-        reply = Section(item, ("match", "say"), required=("match", "say"))
-        if replies and replies[-1].match == "*":
-            raise item.wrong("comes after '*', which matches everything", "'*' last")
-        replies.append(Reply(reply.text("match"), " ".join(reply.text("say").split())))
-    if rendered and not replies:
-        raise section["voice"].wrong("is rendered", "rendered with fixed replies only")
-    return tuple(replies), voice if rendered else None
 
 
 def _single(setup: Node, given: Sequence[str]) -> Stack:

@@ -12,6 +12,7 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 
 ANSWERS_KEPT = 8  # an older one is not being spoken any more
+RESULT = "{result}"  # in a reply: what the tool gave
 
 
 @dataclass(frozen=True, slots=True)

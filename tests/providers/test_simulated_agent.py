@@ -8,11 +8,15 @@ from typing import Any
 import pytest
 
 from bench import clock
-from bench.engine.agent import GeneratedResponse
+from bench.engine.agent import GeneratedResponse, TranscriptionAgentInput
+from bench.engine.tools import Tool, ToolCall
+from bench.engine.transcriber import Transcription
 from bench.errors import ConfigError
+from bench.events import AgentFinished, ToolReturned
 from bench.providers.simulated_agent import SimulatedAgent, tokens_in
 from bench.simulation.context import Reply, Simulation
 from bench.simulation.draws import Draws
+from bench.trace import Trace
 
 pytestmark = pytest.mark.unit
 
@@ -20,6 +24,8 @@ NAME = "sim:gpt-4.1"
 EXACT = {NAME: {"ttfat_ms": 300, "tokens_per_s": 100}}
 LONG = "We are open from nine to five on weekdays, and on Saturdays from ten to two."
 REPLIES = (Reply("Opening hours", LONG), Reply("*", "All  right.\n"))
+
+LOOKED_UP = (Reply("table", "There are {result}.", "find", '{"day": "friday"}'),)
 
 
 def ask(agent: SimulatedAgent, *texts: str) -> list[tuple[float, GeneratedResponse]]:
@@ -124,3 +130,42 @@ def test_it_is_known_by_its_profile():
     assert (made.provider, made.model) == ("sim:gpt-4.1", "gpt-4.1")
     with pytest.raises(ConfigError, match="no simulated provider sim:deepgram-nova-3"):
         SimulatedAgent({"llm": "sim:deepgram-nova-3"})
+
+
+def with_tool(**parts: Any) -> SimulatedAgent:
+    made = agent(replies=LOOKED_UP, overrides=EXACT, **parts)
+    made.tools.add(Tool("find", "find a table", {"type": "object"}, lambda day: f"two on {day}"))
+    return made
+
+
+def test_a_tool_is_called_first_and_its_result_is_said():
+    made = with_tool()
+    ((at, wish),) = ask(made, "A table, please")
+    assert wish.tool_calls == (ToolCall("call-1", "find", '{"day": "friday"}'),)
+    assert (wish.message.text, wish.ends_call) == ("", False)
+    assert at == pytest.approx(0.3 + (tokens_in(' {"day":') + tokens_in(' "friday"}')) / 100)
+    usage = wish.usage
+    assert usage is not None
+    assert usage["completion_tokens"] == sum(map(tokens_in, ("find", ' {"day":', ' "friday"}')))
+
+
+def test_the_second_round_answers_with_what_the_tool_gave():
+    async def main() -> tuple[str, list[str], dict[str, int]]:
+        made = with_tool()
+        made.trace = trace = Trace()
+        said = Transcription("A table, please")
+        await made.process(TranscriptionAgentInput(said, turn=1))
+        pieces = [made.output_queue.get_nowait() for _ in range(made.output_queue.qsize())]
+        (done,) = trace.of(AgentFinished)
+        told = [fact.result for fact in trace.of(ToolReturned)]
+        return "".join(piece.message.text for piece in pieces), told, dict(done.usage)
+
+    text, told, usage = clock.run(main(), virtual=True)
+    assert text == "There are two on friday."
+    assert told == ["two on friday"]
+    question, result = (tokens_in(text) + 4 for text in ("A table, please", told[0]))
+    assert usage["prompt_tokens"] == 2 * question + result
+
+
+def test_a_tool_that_is_not_there_is_not_called():
+    assert text_of(ask(agent(replies=LOOKED_UP), "A table, please")) == "There are ."

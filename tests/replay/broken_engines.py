@@ -195,6 +195,8 @@ BREAKS: dict[str, Break] = {
         "it waits 5 s for a final", "endpoint_delay_ms", settings(final_wait_seconds=5.0)
     ),
     "all-slow": Break("it waits 1 s", "reply", settings(first_result_seconds=1.0)),
+    "tool-answered": Break("it gives a tool half a second", "reply", settings(tool_seconds=0.5)),
+    "tool-interrupted": Break("it never stops", "reply", settings(barge_in="never")),
     "goodbye": Break("it knows no goodbye", "ends", settings(end_phrases=())),
     "three-stacks-turn": Break("it waits 9 s", "v2v_ms", settings(end_of_turn_seconds=9.0)),
     "three-stacks-interrupt": _INTENDED,

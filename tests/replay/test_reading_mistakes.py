@@ -41,6 +41,7 @@ gate: {metrics: {v2v_ms: {stat: p50, margin: 5%}}}
 """
 SETUP, BOT = "setup: {seed: 1}", "as: interrupt, at: {bot_word: 4}"
 ASK, IDLE = "at: {time: 0.5}", "{id: idle, silence: 5, at: {bot_ends: 0}}"
+REPLY = '{replies: [{match: hours, say: "We are open from nine to five."}]}'
 CUT, RUN = "{stop_ms: {max: 400}, resume: false}", "{underruns: {max: 0}}"
 FAULT, GATE = "{at: tts, kind: disconnect, when: {turn: 1}}", "{stat: p50, margin: 5%}"
 
@@ -112,6 +113,49 @@ MISTAKES = {
     "step twice": Mistake("id: cut", "id: ask", 7, "a second step with the id 'ask', first in"),
     "say and play": Mistake("silence: 5", "silence: 5, say: x", 8, "says say and silence"),
     "nothing to do": Mistake("silence: 5, ", "", 8, "says none of its keys"),
+    "a tool that is none": Mistake(
+        REPLY,
+        "{tools: [{name: hours, result: x}], replies: [{match: a, say: b, tool: hour}]}",
+        4,
+        "bot.replies[0].tool: there is no tool 'hour', did you mean 'hours'?",
+        "hours",
+    ),
+    "a tool where there are none": Mistake(
+        REPLY, "{replies: [{match: a, say: b, tool: hour}]}", 4, "no tool 'hour'", "there are none"
+    ),
+    "a tool twice": Mistake(
+        REPLY,
+        "{tools: [{name: hours, result: x}, {name: hours, result: y}]}",
+        4,
+        "bot.tools[1]: the tool 'hours' comes up twice",
+    ),
+    "a tool's name": Mistake(
+        REPLY, "{tools: [{name: my hours, result: x}]}", 4, "is 'my hours'", "as in find_tables"
+    ),
+    "a tool without a result": Mistake(
+        REPLY, "{tools: [{name: hours}]}", 4, "the key 'result' is missing"
+    ),
+    "a tool for ever": Mistake(
+        REPLY,
+        "{tools: [{name: hours, result: x, takes_ms: 900000}]}",
+        4,
+        "bot.tools[0].takes_ms: is 900000",
+        "a number, 0 to 600000 ms",
+    ),
+    "arguments of no tool": Mistake(
+        REPLY, "{replies: [{match: a, say: b, arguments: {c: 1}}]}", 4, "none is called", "tool"
+    ),
+    "a result of no tool": Mistake(
+        REPLY, '{replies: [{match: a, say: "It is {result}."}]}', 4, "none is called", "tool"
+    ),
+    "arguments that JSON has not": Mistake(
+        REPLY,
+        "{tools: [{name: h, result: x}], replies: [{match: a, say: b, tool: h, "
+        "arguments: {c: {d: 1}}}]}",
+        4,
+        "bot.replies[0].arguments.c: is a mapping",
+        "a text, a number",
+    ),
     "no anchor": Mistake(", at: {bot_ends: 0}", "", 8, "the key 'at' is missing"),
     "role of silence": Mistake("silence: 5", "silence: 5, as: noise", 8, "goes with say and play"),
     "silence as role": Mistake("as: interrupt", "as: silence", 7, "is 'silence'", "turn, inter"),
