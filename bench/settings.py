@@ -102,6 +102,7 @@ class AppSettings:
     origins: tuple[str, ...] = ()  # of other pages that may use the socket: "https://a.example"
     record: bool = True  # each conversation in stereo, for export, in a temporary file
     redact_log: bool = False  # keep what users say out of the log
+    cassettes: str | None = None  # a folder: what each conversation's providers do is kept there
     secret: Secret = field(default_factory=lambda: Secret(secrets.token_hex(32)))
     token: Secret | None = None
 

@@ -20,6 +20,7 @@ IN_WORDS = {
     "end_phrases": "3 texts",
     "apology": "a text",
     "origins": "none",
+    "cassettes": "none",
     "transcriberFallback": "none",
     "llmFallback": "none",
     "voiceFallback": "none",

@@ -7,12 +7,14 @@ import gc
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
 
 from bench import assembly, clock
+from bench.app.cassettes import Cassettes
 from bench.app.keys import KeyRings
 from bench.app.limits import Limits
 from bench.app.page.mount import mount_page
@@ -56,12 +58,16 @@ def build(settings: assembly.Settings) -> FastAPI:
     loopback = is_loopback(own.host)
 
     keys = KeyRings()
+    cassettes = Cassettes(Path(own.cassettes)) if own.cassettes is not None else None
 
     def assemble(request: SessionRequest) -> StreamingConversation:
         base = keys.settings(settings, request.id)
-        return assembly.assemble(
+        made = assembly.assemble(
             request.settings, request.device, base=base, conversation_id=request.id
         )
+        if cassettes is not None:
+            cassettes.keep(made, request.id, base.keys.values())
+        return made
 
     def changes(request: SessionRequest) -> Mapping[str, Any]:
         base = keys.settings(settings, request.id)
@@ -82,6 +88,7 @@ def build(settings: assembly.Settings) -> FastAPI:
         changes=changes,
         record=own.record,
         redact_log=own.redact_log,
+        on_close=cassettes.close if cassettes is not None else None,
     )
     return mount_page(app, settings, keys=keys, password=None if loopback else token)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,6 +32,7 @@ def create_app(
     changes: Changes | None = None,
     record: bool = True,
     redact_log: bool = False,
+    on_close: Callable[[], Awaitable[None]] | None = None,
 ) -> FastAPI:
     """The application; its sessions are `app.state.sessions` (a `SessionRegistry`).
 
@@ -44,7 +45,7 @@ def create_app(
     `token`, the server's own. Pages of other `origins` than the server's may be let in by name.
 
     With `record` each session keeps a stereo recording, in temporary files; `redact_log` keeps the
-    users' words out of the log.
+    users' words out of the log. `on_close` is awaited when all conversations have ended.
     """
     limits = limits or Limits()
     door = Door(loopback=loopback, secret=secret, token=token, origins=origins)
@@ -60,6 +61,8 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
         await sessions.close()
+        if on_close is not None:
+            await on_close()
 
     app = FastAPI(title="Talkbench", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.sessions = sessions

@@ -25,6 +25,8 @@ def add_app_parser(commands: Any) -> None:
     app.add_argument(
         "--ticket", action="store_true", help="print a session and its token, for a program"
     )
+    about = "keep a cassette of each conversation's providers below this folder"
+    app.add_argument("--record", dest="cassettes", metavar="DIR", help=about)
     for short, setting in ALIASES.items():
         app.add_argument(f"--{short}", f"--{setting}", dest=setting, metavar="NAME", help=setting)
     app.set_defaults(run=app_command)
@@ -48,6 +50,9 @@ def app_command(asked: argparse.Namespace) -> int:
         print(f"Talkbench listens on {address} (Ctrl+C stops it)", flush=True)
         if not serve.is_loopback(settings.app.host):
             print("Beyond this machine a microphone needs HTTPS in front of it.", flush=True)
+        if settings.app.cassettes is not None:
+            told = f"Each conversation's cassette is kept in {settings.app.cassettes}"
+            print(told, flush=True)
         if token is not None:
             print(f"The page asks for a password: {token.reveal()}", flush=True)
         if asked.ticket:
@@ -68,7 +73,7 @@ def app_command(asked: argparse.Namespace) -> int:
 def _chosen(asked: argparse.Namespace, settings: assembly.Settings) -> assembly.Settings:
     """The settings with what the command line says over them."""
     given = {name: value for name, value in vars(asked).items() if value is not None}
-    app = {name: given[name] for name in ("host", "port") if name in given}
+    app = {name: given[name] for name in ("host", "port", "cassettes") if name in given}
     if asked.token:
         app["token"] = Secret(asked.token)
     providers = {name: given[name] for name in ALIASES.values() if name in given}

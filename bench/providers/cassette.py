@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,11 +105,22 @@ Event = Heard | Answered | Spoke
 
 @dataclass(slots=True)
 class Cassette:
-    """A recording: who took part, what they did in order, and the voice's audio."""
+    """A recording: who took part, what they did in order, and the voice's audio.
+
+    It `is_full` once the microphone gave more than `most_seconds`; nothing is kept from then on.
+    """
 
     parts: dict[str, Part] = field(default_factory=dict[str, Part])
     events: list[Event] = field(default_factory=list[Event])
     speech: bytearray = field(default_factory=bytearray)
+    most_seconds: float = math.inf
+    is_full: bool = False
+
+    def keep(self, event: Event, pcm: bytes = b"") -> None:
+        """Add an event, and the audio that it refers to, while there is room."""
+        if not self.is_full:
+            self.events.append(event)
+            self.speech += pcm
 
     def of(self, kind: type[T]) -> list[T]:
         """The events of one kind."""

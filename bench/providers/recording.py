@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from typing import Any, cast
 
 from bench import clock
-from bench.audio import samples_in
+from bench.audio import SAMPLE_RATE, samples_in
 from bench.engine.agent import BaseAgent, GeneratedResponse
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, ChunkResult, SynthesisResult
 from bench.engine.transcriber import BaseTranscriber, Transcription
@@ -67,6 +67,8 @@ class _Ears:
         self._sound.add(bytes(len(chunk)) if self._part.is_muted else chunk)
         self._samples += samples_in(chunk)
         self._at = clock.now()
+        if self._samples > self._cassette.most_seconds * SAMPLE_RATE:
+            self._cassette.is_full = True
         self._send(chunk)
 
     def put_nowait(self, said: Transcription) -> None:
@@ -82,7 +84,7 @@ class _Ears:
 
     def _keep(self, **what: Any) -> None:
         after = clock.now() - self._at if self._samples else 0.0
-        self._cassette.events.append(Heard(self._samples, str(self._sound), after, **what))
+        self._cassette.keep(Heard(self._samples, str(self._sound), after, **what))
 
 
 class _Mind:
@@ -110,7 +112,7 @@ class _Mind:
             end |= {"ended_seconds": clock.now() - began_at, "failed": Failure.of(error)}
             raise
         finally:
-            self._cassette.events.append(Answered(asked, human_input, pieces, **end))
+            self._cassette.keep(Answered(asked, human_input, pieces, **end))
 
 
 class _Mouth:
@@ -151,8 +153,8 @@ class _Mouth:
         finally:
             tape, words = self._cassette, _ends(result, self._rate)
             spoke = dataclasses.replace(spoke, begins=len(tape.speech), chunks=came, words=words)
-            tape.speech += pcm
-            tape.events.append(dataclasses.replace(spoke, estimated=result.estimated, **end))
+            spoke = dataclasses.replace(spoke, estimated=result.estimated, **end)
+            tape.keep(spoke, bytes(pcm))
 
     @property
     def _rate(self) -> int:

@@ -5,12 +5,14 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
 
 from bench import clock
 from bench.audio import to_samples
+from bench.providers.cassette import Answered, Cassette, Heard
 from bench.speech.espeak import Espeak
 from tests.app.far_end import QUIET, Client
 from tests.emulators.emulating import emulating
@@ -24,10 +26,9 @@ LOUD = 3000  # of 32768
 
 
 @contextmanager
-def the_app(stt: str, llm: str, tts: str) -> Generator[str]:
-    """The address of a bench that has these providers, in a process of its own."""
-    options = ["--port", "0", "--stt", stt, "--llm", llm, "--tts", tts]
-    command = [sys.executable, "-m", "bench", "app", *options]
+def the_app(*options: str) -> Generator[str]:
+    """The address of a bench with these options, in a process of its own."""
+    command = [sys.executable, "-m", "bench", "app", "--port", "0", *options]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, text=True) as process:
         try:
@@ -67,14 +68,18 @@ async def answered(address: str, question: bytes) -> Client:
     return client
 
 
-def test_a_question_is_heard_answered_and_played(monkeypatch: pytest.MonkeyPatch):
+def test_a_question_is_heard_answered_played_and_kept(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    trio = ("--stt", "deepgram", "--llm", "openai", "--tts", "elevenlabs")
+
     async def main(address: str) -> Client:
         return await answered(address, await spoken(QUESTION))
 
     with emulating("deepgram", "openai", "elevenlabs") as served:
         for name, value in served.variables.items():
             monkeypatch.setenv(name, value)
-        with the_app("deepgram", "openai", "elevenlabs") as address:
+        with the_app(*trio, "--record", str(tmp_path)) as address:
             client = clock.run(main(address))
     finals = [(one["role"], one["text"]) for one in client.of("transcript", final=True)]
     assert finals[0] == ("user", "when are you open")
@@ -83,3 +88,10 @@ def test_a_question_is_heard_answered_and_played(monkeypatch: pytest.MonkeyPatch
     assert client.of("error") == []
     assert client.speaker is not None
     assert max(map(abs, to_samples(bytes(client.speaker.heard)))) > LOUD
+    cassette = Cassette.read(tmp_path / client.of("ready")[0]["session"])
+    assert [part.provider for part in cassette.parts.values()] == [
+        *("deepgram", "openai", "elevenlabs")
+    ]
+    assert cassette.of(Heard)[-1].said is not None
+    assert cassette.of(Answered)[0].human_input == "when are you open"
+    assert len(cassette.speech) > ENOUGH_BYTES
