@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, cast
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.serving import Answer, HttpEmulator
 from bench.emulators.trouble import Trouble, refuse, suffer
 from bench.simulation.context import Reply
 from bench.simulation.faults import Fault
@@ -87,7 +85,7 @@ def _history(body: Mapping[str, Any]) -> list[dict[str, str]]:
     ]
 
 
-class LanguageModel(ABC):
+class LanguageModel(HttpEmulator):
     """A server that answers with the first of `replies` that fits the user's newest words.
 
     A reply with a tool has it called first, if the request offers it; replies right after it that
@@ -103,7 +101,6 @@ class LanguageModel(ABC):
     """
 
     usual_key: ClassVar[str] = ""
-    base_path: ClassVar[str] = ""  # of `url`
     malformed: ClassVar[bytes] = b""  # a piece that the protocol does not allow
 
     def __init__(
@@ -122,33 +119,14 @@ class LanguageModel(ABC):
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
     ) -> None:
+        super().__init__()
         self.replies, self.key = tuple(replies), self.usual_key if key is None else key
         self.requests: list[dict[str, Any]] = []
-        self.gone: list[float] = []
-        self.url = ""
         self._first, self._every = first, every
         self._mind, self._aside, self._lingers = mind, aside, lingers
         self._refuses_with = refuses_with
         self._error_event, self._error_after = error_event, error_after
         self._trouble = Trouble(faults, "llm", turn)
-
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[Self, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving(self._handle, port) as port:
-            self.url = f"http://{LOOPBACK}:{port}{self.base_path}"
-            yield self
-
-    async def _handle(self, request: Request, answer: Answer) -> None:
-        try:
-            await self._answer(request, answer)
-        except asyncio.CancelledError:
-            self.gone.append(clock.now())
-            raise
-
-    @abstractmethod
-    async def _answer(self, request: Request, answer: Answer) -> None:
-        """Answer one request."""
 
     @abstractmethod
     def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from bench import clock
 from bench.audio import SAMPLE_WIDTH, samples_in
 from bench.emulators import usp
 from bench.emulators.trouble import Trouble
-from bench.emulators.voices import Spoken, Voice, tones
+from bench.emulators.voices import SPOILT, Spoken, Voice, made_at, tones
 from bench.events import Word
 from bench.simulation.faults import REFUSALS, Fault
 
@@ -27,7 +27,6 @@ KEY = usp.KEY
 _PATHS = ("/tts/", "/cognitiveservices/websocket/")
 _FORMAT = re.compile(r"raw-(\d+)(k?)hz-16bit-mono-pcm")
 _STREAM = "emulated"
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 _BUSY = {"http_429": 4429, "http_503": 1013}  # close codes, once a connection is open
 _UNREADABLE = 1007
 
@@ -68,7 +67,6 @@ class AzureVoiceEmulator:
         self.piece_seconds, self.boundaries = piece_seconds, boundaries
         self.at_the_door = at_the_door
         self.trouble = Trouble(faults, "tts", turn)
-        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
 
     @asynccontextmanager
     async def serving(self, port: int = 0) -> AsyncGenerator[AzureVoiceEmulator, None]:
@@ -93,13 +91,6 @@ class AzureVoiceEmulator:
             return await _Session(self, connection).run()
         finally:
             self.open.remove(connection)
-
-    def spoken(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self._audio_of
-        before = before if turn == self.trouble.turn else 0.0
-        self._audio_of = self.trouble.turn, before + seconds
-        return before
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +168,10 @@ class _Session:
         await self._send("turn.start", request_id, {"context": about})
         stream = {"type": "inline", "streamId": _STREAM}
         await self._send("response", request_id, {"context": about, "audio": stream})
-        spoilt = server.trouble.suffers(("empty_audio", "wrong_rate"))
+        spoilt = server.trouble.suffers(SPOILT)
         slow = server.trouble.suffers(("slow",))
         if spoilt is None or spoilt.kind != "empty_audio":
-            rate = wanted.rate if spoilt is None else round(wanted.rate * _SPOILT_RATE)
+            rate = made_at(wanted.rate, spoilt)
             spoken = await server.voice(wanted.text, rate)
             if not await self._stream(request_id, spoken, rate, slow.factor if slow else 1.0):
                 return
@@ -189,7 +180,7 @@ class _Session:
     async def _stream(self, request_id: str, spoken: Spoken, rate: int, delay: float) -> bool:
         """Send the audio piece by piece, with the words that begin in each; False when it broke."""
         server, at = self._server, 0.0
-        before = server.spoken(samples_in(spoken.pcm) / rate)
+        before = server.trouble.spoken(samples_in(spoken.pcm) / rate)
         for pcm, words in _pieces(spoken, round(server.piece_seconds * rate)):
             seconds = samples_in(pcm) / rate
             fault = server.trouble.breaks(before + at, before + at + seconds)

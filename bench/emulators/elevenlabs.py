@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, Answer, Request, serving
-from bench.emulators.timed_pieces import SPOILT, Piece, timed_pieces
+from bench.emulators.serving import Answer, HttpEmulator, Request
+from bench.emulators.timed_pieces import Piece, timed_pieces
 from bench.emulators.trouble import Trouble, refuse, suffer
-from bench.emulators.voices import Voice, tones
+from bench.emulators.voices import SPOILT, Voice, tones
 from bench.simulation.faults import Fault
 
 KEY = "an-elevenlabs-key-for-emulators"
@@ -24,7 +22,7 @@ _PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-t
 _MALFORMED = b'{"audio_base64": "AAAA", "alignm\n'
 
 
-class ElevenLabsEmulator:
+class ElevenLabsEmulator(HttpEmulator):
     """A server of `/v1/text-to-speech/{voice}/stream`, with and without timestamps, in PCM.
 
     `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
@@ -45,29 +43,13 @@ class ElevenLabsEmulator:
         turn: Callable[[], int] | None = None,
         voice: Voice = tones,
     ) -> None:
+        super().__init__()
         self.key = key
         self.requests: list[dict[str, Any]] = []
-        self.gone: list[float] = []
-        self.url = ""
         self._first, self._factor = first, factor
         self._piece_seconds, self._restarts = piece_seconds, restarts
         self._trouble = Trouble(faults, "tts", turn)
         self._voice = voice
-        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
-
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[ElevenLabsEmulator, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving(self._handle, port) as port:
-            self.url = f"http://{LOOPBACK}:{port}"
-            yield self
-
-    async def _handle(self, request: Request, answer: Answer) -> None:
-        try:
-            await self._answer(request, answer)
-        except asyncio.CancelledError:
-            self.gone.append(clock.now())
-            raise
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         if request.headers.get("xi-api-key") != self.key:
@@ -99,7 +81,7 @@ class ElevenLabsEmulator:
         slow = self._trouble.suffers(("slow",))
         delay = slow.factor if slow is not None else 1.0
         pieces = await timed_pieces(self._voice, text, rate, self._piece_seconds, spoilt)
-        before = self._spoken(sum(piece.seconds for piece in pieces))
+        before = self._trouble.spoken(sum(piece.seconds for piece in pieces))
         for piece in pieces:
             at = before + piece.at
             fault = self._trouble.breaks(at, at + piece.seconds)
@@ -110,13 +92,6 @@ class ElevenLabsEmulator:
             shift = piece.at if self._restarts else 0.0
             answer.write(_line(piece, shift) if timed else piece.pcm)
         answer.end()
-
-    def _spoken(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self._audio_of
-        before = before if turn == self._trouble.turn else 0.0
-        self._audio_of = self._trouble.turn, before + seconds
-        return before
 
 
 def _line(piece: Piece, shift: float) -> bytes:

@@ -14,9 +14,9 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bench import clock
-from bench.emulators.timed_pieces import SPOILT, Piece, timed_pieces
+from bench.emulators.timed_pieces import Piece, timed_pieces
 from bench.emulators.trouble import Trouble
-from bench.emulators.voices import Voice
+from bench.emulators.voices import SPOILT, Voice
 from bench.simulation.faults import Fault
 
 USUAL_SCHEDULE = (120, 160, 250, 290)  # characters that speech waits for, unless it is flushed
@@ -39,14 +39,6 @@ class Service:
     trouble: Trouble
     requests: list[Message] = field(default_factory=list[Message])
     gone: list[float] = field(default_factory=list[float])
-    audio_of: tuple[int, float] = (0, 0.0)  # the turn, and its audio so far in seconds
-
-    def spoken(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self.audio_of
-        before = before if turn == self.trouble.turn else 0.0
-        self.audio_of = self.trouble.turn, before + seconds
-        return before
 
 
 class Session:
@@ -213,7 +205,7 @@ class Context:
         if spoilt is not None and not pieces:  # something, and no sound in it
             nothing = {"audio": "", "alignment": None, "normalizedAlignment": None}
             await session.send({"contextId": self.name, "isFinal": None, **nothing})
-        before = service.spoken(sum(piece.seconds for piece in pieces))
+        before = service.trouble.spoken(sum(piece.seconds for piece in pieces))
         for piece in pieces:
             at = before + piece.at
             fault = service.trouble.breaks(at, at + piece.seconds)

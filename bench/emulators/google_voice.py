@@ -15,13 +15,12 @@ from bench.audio import SAMPLE_WIDTH
 from bench.emulators.google_serving import Call, GoogleServer, refuse
 from bench.emulators.serving import LOOPBACK
 from bench.emulators.trouble import Trouble
-from bench.emulators.voices import Voice, tones
+from bench.emulators.voices import SPOILT, Voice, spoken_by, tones
 from bench.simulation.faults import Fault
 
 KEY = "a-google-key-for-emulators"
 PATH = "google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize"
 USUAL_RATE = 24_000
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 
 
 class GoogleVoiceEmulator:
@@ -51,7 +50,6 @@ class GoogleVoiceEmulator:
         self._piece_seconds, self._voice = piece_seconds, voice
         self._trouble = Trouble(faults, "tts", turn)
         self._server = GoogleServer(key, self._trouble)
-        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
 
     @property
     def gone(self) -> list[float]:
@@ -74,7 +72,7 @@ class GoogleVoiceEmulator:
             text = str(request.input.text)
             if answer is None:
                 self.requests.append(asked := await _asked(request.streaming_config, call))
-                spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
+                spoilt = self._trouble.suffers(SPOILT)
                 slow = self._trouble.suffers(("slow",))
                 answer = _Answer(asked, spoilt, slow.factor if slow is not None else 1.0)
             elif "streaming_config" in request or not text:
@@ -88,7 +86,7 @@ class GoogleVoiceEmulator:
         """The pieces of a text, each when it is due."""
         rate = int(answer.asked["sample_rate_hertz"])
         pieces = await self._pieces(text, rate, answer.spoilt)
-        at = self._noted(sum(map(len, pieces)) / (SAMPLE_WIDTH * rate))
+        at = self._trouble.spoken(sum(map(len, pieces)) / (SAMPLE_WIDTH * rate))
         for piece in pieces:
             seconds = len(piece) / (SAMPLE_WIDTH * rate)
             await clock.sleep(
@@ -101,19 +99,9 @@ class GoogleVoiceEmulator:
             at += seconds
 
     async def _pieces(self, text: str, rate: int, spoilt: Fault | None) -> list[bytes]:
-        if spoilt is not None and spoilt.kind == "empty_audio":
-            return []
-        made = rate if spoilt is None else round(rate * _SPOILT_RATE)
-        pcm = (await self._voice(text, made)).pcm
+        pcm = (await spoken_by(self._voice, text, rate, spoilt)).pcm
         size = SAMPLE_WIDTH * round(self._piece_seconds * rate)
         return [pcm[start : start + size] for start in range(0, len(pcm), size)]
-
-    def _noted(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self._audio_of
-        before = before if turn == self._trouble.turn else 0.0
-        self._audio_of = self._trouble.turn, before + seconds
-        return before
 
 
 @dataclass(slots=True)

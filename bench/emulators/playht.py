@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.serving import Answer, HttpEmulator, Request
 from bench.emulators.trouble import Trouble, refuse, suffer
-from bench.emulators.voices import Voice, tones
+from bench.emulators.voices import SPOILT, Voice, spoken_by, tones
 from bench.simulation.faults import Fault
 
 KEY = "a-playht-key-for-emulators"
@@ -21,10 +19,9 @@ STREAM = "/tts/stream"
 _TICKET = "a-ticket-of-the-playht-emulator"
 _EXPIRES = "2099-01-01T00:00:00.000Z"
 _HALF_A_SAMPLE = b"\x01"
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 
 
-class PlayHTEmulator:
+class PlayHTEmulator(HttpEmulator):
     """A server of `/api/v4/sdk-auth`, which says where each model is, and of streams in PCM.
 
     `first` draws the seconds before the first quarter of a second, `factor` those before each
@@ -43,29 +40,13 @@ class PlayHTEmulator:
         turn: Callable[[], int] | None = None,
         voice: Voice = tones,
     ) -> None:
+        super().__init__()
         self.key = key
         self.requests: list[dict[str, Any]] = []
         self.asked = 0
-        self.gone: list[float] = []
-        self.url = ""
         self._first, self._factor = first, factor
         self._trouble = Trouble(faults, "tts", turn)
         self._voice = voice
-        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
-
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[PlayHTEmulator, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving(self._handle, port) as port:
-            self.url = f"http://{LOOPBACK}:{port}"
-            yield self
-
-    async def _handle(self, request: Request, answer: Answer) -> None:
-        try:
-            await self._answer(request, answer)
-        except asyncio.CancelledError:
-            self.gone.append(clock.now())
-            raise
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         if (request.method, request.path) == ("POST", "/api/v4/sdk-auth"):
@@ -98,10 +79,11 @@ class PlayHTEmulator:
 
     async def _speak(self, body: dict[str, Any], answer: Answer) -> None:
         rate = int(body.get("sample_rate") or 24_000)
-        pcm = await self._made(" ".join(body["text"]), rate)
+        spoilt = self._trouble.suffers(SPOILT)
+        pcm = (await spoken_by(self._voice, " ".join(body["text"]), rate, spoilt)).pcm
         answer.begin(200, {"content-type": "audio/pcm", "transfer-encoding": "chunked"})
         slow = self._trouble.suffers(("slow",))
-        delay, before = slow.factor if slow else 1.0, self._spoken(len(pcm) / (2 * rate))
+        delay, before = slow.factor if slow else 1.0, self._trouble.spoken(len(pcm) / (2 * rate))
         size = round(PIECE_SECONDS * rate) * 2
         for start in range(0, len(pcm), size):
             piece = pcm[start : start + size]
@@ -112,20 +94,6 @@ class PlayHTEmulator:
             await clock.sleep(delay * (self._factor() * seconds if start else self._first()))
             answer.write(piece)
         answer.end()
-
-    async def _made(self, text: str, rate: int) -> bytes:
-        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
-        if spoilt is not None and spoilt.kind == "empty_audio":
-            return b""
-        spoken = await self._voice(text, rate if spoilt is None else round(rate * _SPOILT_RATE))
-        return spoken.pcm
-
-    def _spoken(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self._audio_of
-        before = before if turn == self._trouble.turn else 0.0
-        self._audio_of = self._trouble.turn, before + seconds
-        return before
 
 
 def _body(request: Request) -> dict[str, Any] | None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, Answer, Request, serving
+from bench.emulators.serving import Answer, HttpEmulator, Request
 from bench.emulators.signature import signed_with, signer
 from bench.emulators.trouble import Trouble, suffer
-from bench.emulators.voices import Spoken, Voice, tones
+from bench.emulators.voices import SPOILT, Voice, spoken_by, tones
 from bench.events import Word
 from bench.simulation.faults import Fault
 
@@ -24,13 +23,12 @@ ENGINES = ("standard", "neural", "long-form", "generative")
 LONGEST_TEXT = 3000  # characters
 PIECE_SECONDS = 0.25
 _SOUNDS = re.compile(r"\w(?:.*\w)?")  # of a word, without the signs around it
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 
 Refusal = tuple[int, str]
 """Status and name of an error: (400, "ThrottlingException")."""
 
 
-class PollyEmulator:
+class PollyEmulator(HttpEmulator):
     """A server of `/v1/speech`: PCM, or the speech marks of its words.
 
     `key` is the id of the one key there is, `secret` what its requests are signed with. `first`
@@ -55,29 +53,13 @@ class PollyEmulator:
         refusals: Iterable[Refusal] = (),
         marks_refusals: Iterable[Refusal] = (),
     ) -> None:
+        super().__init__()
         self.key, self.secret = key, secret
         self.requests: list[dict[str, Any]] = []
-        self.gone: list[float] = []
-        self.url = ""
         self._first, self._factor, self._marks = first, factor, marks
         self._trouble = Trouble(faults, "tts", turn)
         self._voice = voice
         self._refusals, self._marks_refusals = list(refusals), list(marks_refusals)
-        self._audio_of = 0, 0.0  # the turn, and its audio so far in seconds
-
-    @asynccontextmanager
-    async def serving(self, port: int = 0) -> AsyncGenerator[PollyEmulator, None]:
-        """Serve until the block ends; `url` is the base address, a free port's unless given."""
-        async with serving(self._handle, port) as port:
-            self.url = f"http://{LOOPBACK}:{port}"
-            yield self
-
-    async def _handle(self, request: Request, answer: Answer) -> None:
-        try:
-            await self._answer(request, answer)
-        except asyncio.CancelledError:
-            self.gone.append(clock.now())
-            raise
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         if signer(request) != self.key:
@@ -114,10 +96,11 @@ class PollyEmulator:
             await _meet(fault, answer)
             return
         rate = int(body.get("SampleRate", "16000"))
-        pcm = (await self._made(body["Text"], rate)).pcm
+        spoilt = self._trouble.suffers(SPOILT)
+        pcm = (await spoken_by(self._voice, body["Text"], rate, spoilt)).pcm
         self._begin(answer, body, "audio/pcm")
         slow = self._trouble.suffers(("slow",))
-        delay, before = slow.factor if slow else 1.0, self._spoken(len(pcm) / (2 * rate))
+        delay, before = slow.factor if slow else 1.0, self._trouble.spoken(len(pcm) / (2 * rate))
         size = round(PIECE_SECONDS * rate) * 2
         for start in range(0, len(pcm), size):
             piece = pcm[start : start + size]
@@ -129,22 +112,9 @@ class PollyEmulator:
             answer.write(piece)
         answer.end()
 
-    async def _made(self, text: str, rate: int) -> Spoken:
-        spoilt = self._trouble.suffers(("empty_audio", "wrong_rate"))
-        if spoilt is not None and spoilt.kind == "empty_audio":
-            return Spoken(b"", ())
-        return await self._voice(text, rate if spoilt is None else round(rate * _SPOILT_RATE))
-
     def _begin(self, answer: Answer, body: dict[str, Any], kind: str) -> None:
         headers = {"content-type": kind, "transfer-encoding": "chunked"}
         answer.begin(200, headers | {"x-amzn-requestcharacters": str(len(body["Text"]))})
-
-    def _spoken(self, seconds: float) -> float:
-        """Note so much more audio of the turn; how much of it there was before."""
-        turn, before = self._audio_of
-        before = before if turn == self._trouble.turn else 0.0
-        self._audio_of = self._trouble.turn, before + seconds
-        return before
 
 
 def _body(request: Request) -> dict[str, Any]:

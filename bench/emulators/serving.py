@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, ClassVar, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
+
+from bench import clock
 
 LOOPBACK = "127.0.0.1"
 
@@ -97,6 +100,38 @@ async def serving(handler: Handler, port: int = 0) -> AsyncGenerator[int, None]:
             server.close()
             for connection in list(connections):
                 connection.close()
+
+
+class HttpEmulator(ABC):
+    """A server of what one vendor is asked over HTTP.
+
+    `url` is its base address while it serves; `gone` keeps the instants at which a client hung up
+    in the middle of an answer.
+    """
+
+    base_path: ClassVar[str] = ""  # of `url`
+
+    def __init__(self) -> None:
+        self.url = ""
+        self.gone: list[float] = []
+
+    @asynccontextmanager
+    async def serving(self, port: int = 0) -> AsyncGenerator[Self, None]:
+        """Serve until the block ends; `url` is the base address, a free port's unless given."""
+        async with serving(self._handle, port) as port:
+            self.url = f"http://{LOOPBACK}:{port}{self.base_path}"
+            yield self
+
+    @abstractmethod
+    async def _answer(self, request: Request, answer: Answer) -> None:
+        """Answer one request; cancelled when the client hangs up."""
+
+    async def _handle(self, request: Request, answer: Answer) -> None:
+        try:
+            await self._answer(request, answer)
+        except asyncio.CancelledError:
+            self.gone.append(clock.now())
+            raise
 
 
 class _Connection(asyncio.Protocol):

@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bench.audio import SAMPLE_WIDTH
-from bench.emulators.voices import Voice
+from bench.emulators.voices import Voice, made_at, spoken_by
 from bench.events import Word
 from bench.simulation.faults import Fault
-
-SPOILT = ("empty_audio", "wrong_rate")
-_SPOILT_RATE = 1.5  # times the rate that was asked for, where a fault has it wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +26,8 @@ async def timed_pieces(
     voice: Voice, text: str, rate: int, piece_seconds: float, spoilt: Fault | None = None
 ) -> list[Piece]:
     """The speech of a text at `rate` Hz; `spoilt` is a fault of `SPOILT` that it suffers."""
-    if spoilt is not None and spoilt.kind == "empty_audio":
-        return []
-    made = rate if spoilt is None else round(rate * _SPOILT_RATE)
-    spoken = await voice(text, made)
-    characters = list(_characters(text, spoken.words, made))
+    spoken = await spoken_by(voice, text, rate, spoilt)
+    characters = list(_characters(text, spoken.words, made_at(rate, spoilt)))
     size, total = round(piece_seconds * rate), len(spoken.pcm) // SAMPLE_WIDTH
     pieces = list[Piece]()
     for start in range(0, total, size):

@@ -24,6 +24,7 @@ class Trouble:
     ) -> None:
         self._watch = FaultWatch(faults, at)
         self._turn = turn
+        self._spoken = 0, 0.0  # the turn, and its audio so far in seconds
         self.requests = 0
 
     @property
@@ -39,6 +40,13 @@ class Trouble:
     def breaks(self, begin: float, end: float) -> Fault | None:
         """The fault in a stretch of the result, in the stage's own count."""
         return self.suffers(BREAKS, begin, end)
+
+    def spoken(self, seconds: float) -> float:
+        """Note so much more audio of the turn; how much of it there was before."""
+        turn, before = self._spoken
+        before = before if turn == self.turn else 0.0
+        self._spoken = self.turn, before + seconds
+        return before
 
     def suffers(
         self, kinds: Iterable[str], begin: float = 0.0, end: float = float("inf")
