@@ -71,7 +71,7 @@ def until(condition: Callable[[], object], what: str, seconds: float = PATIENCE_
         time.sleep(0.02)
 
 
-def server(app: FastAPI) -> uvicorn.Server:
+def server(app: Any) -> uvicorn.Server:
     """As the command serves it."""
     return uvicorn.Server(
         uvicorn.Config(
@@ -85,9 +85,15 @@ def server(app: FastAPI) -> uvicorn.Server:
 
 
 class LiveBench:
-    """The whole application with its real engines, on a free port, in a thread of this process."""
+    """The whole application with its real engines, on a free port, in a thread of this process;
+    `base` are the owner's settings, `around` what the application is put into."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        base: Config[ConversationSettings] = BASE,
+        around: Callable[[FastAPI], Any] = lambda app: app,
+    ) -> None:
+        self.base, self._around = base, around
         self._listener = serve.bind("127.0.0.1", 0)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/"
@@ -137,10 +143,10 @@ class LiveBench:
     def _serve(self) -> None:
         async def run() -> None:
             self._loop = asyncio.get_running_loop()
-            await assembly.warm_up(BASE)
-            app = serve.build(BASE)
+            await assembly.warm_up(self.base)
+            app = serve.build(self.base)
             self.sessions = app.state.sessions
-            self._server = server(app)
+            self._server = server(self._around(app))
             await self._server.serve([self._listener])
 
         try:
