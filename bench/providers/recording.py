@@ -28,7 +28,8 @@ def record(
     """Keep what these three do, from now on, on a cassette.
 
     To be called before a conversation is made of them. Nothing that they do is changed, and no
-    instant; what a fallback does is not kept.
+    instant, but that a voice is given sentences, never a text that is still being written: a
+    cassette has speech by its whole text. What a fallback does is not kept.
     """
     cassette.parts["transcriber"] = Part("transcriber", _name(transcriber))
     cassette.parts["agent"] = Part("agent", _name(agent), model=agent.model)
@@ -122,6 +123,7 @@ class _Mouth:
         self._cassette, self._synthesizer = cassette, synthesizer
         self._create = synthesizer.create_speech
         cast("Any", synthesizer).create_speech = self.create_speech
+        synthesizer.streams_text = False
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         began_at, part = clock.now(), self._cassette.parts["synthesizer"]

@@ -1,7 +1,7 @@
 """Cassettes: a session of real SDKs is recorded, and its providers do it again, to the byte."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -65,33 +65,37 @@ async def talk(call: StreamingConversation, sound: bytes) -> Call:
 
 
 async def original(
-    folder: Path, faults: tuple[Fault, ...] = (), replies: tuple[Reply, ...] = REPLIES
+    folder: Path,
+    faults: tuple[Fault, ...] = (),
+    replies: tuple[Reply, ...] = REPLIES,
+    transport: str = "http",
+    **settings: Any,
 ) -> Call:
     """A call through three SDKs, kept in `folder`."""
     simulation = Simulation(Draws(7), TruthFeed(), replies, faults=faults)
     sound = microphone(simulation.feed)
-    async with nothing_left(), serving(simulation, TRIO) as served:
-        parts = made(served)
+    async with nothing_left(warm=False), serving(simulation, TRIO) as served:
+        parts = made(served, elevenlabs_transport=transport)
         cassette = Cassette()
         record(cassette, *parts)
         simulation.feed.begins = lambda: parts[0].intake.begins
-        call = conversation(*parts)
+        call = conversation(*parts, **settings)
         simulation.turn = lambda: call.turn
         told = await talk(call, sound)
         cassette.write(folder, tuple(served.keys.values()))
         return told
 
 
-def made(served: Served):
-    handler = VoiceHandler(served.keys)
+def made(served: Served, **config: Any):
+    handler, config = VoiceHandler(served.keys), {**served.addresses, **config}
     return (
-        handler.create_transcriber(served.addresses),
-        handler.create_agent(served.addresses),
-        handler.create_synthesizer(served.addresses),
+        handler.create_transcriber(config),
+        handler.create_agent(config),
+        handler.create_synthesizer(config),
     )
 
 
-def conversation(transcriber, agent, synthesizer) -> StreamingConversation:
+def conversation(transcriber, agent, synthesizer, **settings: Any) -> StreamingConversation:
     return StreamingConversation(
         output_device=Listener(),
         transcriber=transcriber,
@@ -100,10 +104,13 @@ def conversation(transcriber, agent, synthesizer) -> StreamingConversation:
         vad=is_loud,
         conversation_id="call",
         greeting="Good evening.",
+        **settings,
     )
 
 
-async def again(folder: Path, lines: tuple[tuple[float, str], ...] = LINES) -> Call:
+async def again(
+    folder: Path, lines: tuple[tuple[float, str], ...] = LINES, **settings: Any
+) -> Call:
     """The same call with what the cassette holds."""
     name = f"recorded:{folder}"
     parts = (
@@ -112,7 +119,7 @@ async def again(folder: Path, lines: tuple[tuple[float, str], ...] = LINES) -> C
         RecordedSynthesizer({"tts": name}),
     )
     async with nothing_left():
-        return await talk(conversation(*parts), microphone(TruthFeed(), lines))
+        return await talk(conversation(*parts, **settings), microphone(TruthFeed(), lines))
 
 
 FAULTS = (
@@ -131,6 +138,14 @@ def test_what_was_recorded_comes_again_to_the_byte(tmp_path: Path, faults: tuple
     assert len(then.failed) == len(faults)
     assert then.cut_off or faults
     assert now.lines == then.lines
+
+
+def test_a_voice_that_takes_text_while_it_is_written_is_recorded_by_the_sentence(tmp_path: Path):
+    mode = {"response_mode": "tokens"}
+    then = clock.run(original(tmp_path, transport="socket", **mode), virtual=True)
+    assert len(Cassette.read(tmp_path).of(Spoke)) >= 3
+    now = clock.run(again(tmp_path, **mode), virtual=True)
+    assert (now.failed, now.lines) == ([], then.lines)
 
 
 def test_a_cassette_holds_every_frame_and_no_key(tmp_path: Path):
