@@ -44,24 +44,35 @@ async def serving(
     Raises:
         ConfigError: one of them has no emulator, or none that lives in virtual time.
     """
-    served = Served()
+    models = {role: str((agent_config or {}).get(_MODELS[role]) or "") for role in _MODELS}
+    rows = [_row(role, provider, models[role], virtual=virtual) for role, provider in providers]
+    served, failed = Served(), None
     async with AsyncExitStack() as servers:
-        for role, provider in providers:
-            row = emulated(role, provider, str((agent_config or {}).get(_MODELS[role]) or ""))
-            if row is None:
-                raise ConfigError(f"{role} provider {provider} has no emulator to stand in for it")
-            if virtual and not row.virtual:
-                raise ConfigError(
-                    f"{role} provider {provider}: its SDK keeps to the wall clock; replay it with "
-                    f"--clock wall, or take {row.profile} for it"
-                )
-            emulator = _MAKERS[role](row, simulation)
+        for row in rows:
+            emulator = _MAKERS[row.role](row, simulation)
             await servers.enter_async_context(emulator.serving())
-            served.emulators[role] = emulator
+            served.emulators[row.role] = emulator
             served.addresses[row.url] = emulator.url
             served.keys[row.key] = Secret(row.secret)
             served.keys |= {name: Secret(text) for name, text in row.keys.items()}
-        yield served
+        try:
+            yield served
+        except Exception as error:  # which the servers' groups of tasks would wrap
+            failed = error
+    if failed is not None:
+        raise failed
+
+
+def _row(role: Role, provider: str, model: str, *, virtual: bool) -> Emulated:
+    row = emulated(role, provider, model)
+    if row is None:
+        raise ConfigError(f"{role} provider {provider} has no emulator to stand in for it")
+    if virtual and not row.virtual:
+        raise ConfigError(
+            f"{role} provider {provider}: its SDK keeps to the wall clock; replay it with "
+            f"--clock wall, or take {row.profile} for it"
+        )
+    return row
 
 
 def _ears(row: Emulated, simulation: Simulation) -> Any:

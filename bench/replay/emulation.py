@@ -122,6 +122,7 @@ async def emulating(
     """
     if port:
         _look_at_ports(port, len({row.url for row in rows}))
+    failed = None
     async with AsyncExitStack() as running:
         answers = await _live(rows, running) if scenario is None else _scripted(scenario)
         draws = Draws()
@@ -133,7 +134,12 @@ async def emulating(
                 await running.enter_async_context(usp.serving(servers, next(ports)))
             else:
                 await running.enter_async_context(servers[0].serving(next(ports)))
-        yield [Emulation(row, emulator.url) for row, emulator in made]
+        try:
+            yield [Emulation(row, emulator.url) for row, emulator in made]
+        except Exception as error:  # which the servers' groups of tasks would wrap
+            failed = error
+    if failed is not None:
+        raise failed
 
 
 def _look_at_ports(first: int, count: int) -> None:

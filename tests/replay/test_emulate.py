@@ -171,3 +171,13 @@ def test_ports_are_in_a_row_from_the_first():
     with emulating(*asked) as served:
         addresses = [line.split()[-1] for line in served.lines if "llm  " in line]
     assert addresses == [f"http://127.0.0.1:{first}/v1", f"http://127.0.0.1:{first + 1}"]
+
+
+def test_a_file_that_cannot_be_written_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    file = tmp_path / "nowhere" / "emulated.env"
+    asked = ["emulate", "openai", "--script", str(SCENARIO), "--env", str(file)]
+    assert cli.main(asked) == 2
+    told = f"talkbench: --env: {file}: No such file or directory\n"
+    assert capsys.readouterr().err == told
