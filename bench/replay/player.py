@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
 from bench.replay.runs import Run
-from bench.replay.scenario import Scenario, Stack, Step
+from bench.replay.scenario import Scenario, Stack, Step, vendors_among
 from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser
 from bench.settings import AppSettings, ProviderSettings, Secret, ServiceSettings
@@ -62,11 +63,7 @@ async def play(
     clips = {step.id: _clip(scenario, step, line) for step in scenario.script}
     simulation = _simulation(scenario, draws)
     async with contextlib.AsyncExitStack() as servers:
-        served = None
-        if stack.has_vendors and kind == "virtual":
-            models = assembly.settings().services.chosen()
-            vendors = serving(simulation, stack.vendors, models)
-            served = await servers.enter_async_context(vendors)
+        served = await servers.enter_async_context(_served(scenario, stack, simulation, kind))
         listener = Listener(scenario.setup.playout, trace.record, lambda: conversation.turn)
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
         offer(conversation.agent.tools, scenario)
@@ -105,6 +102,27 @@ async def play(
     )
 
 
+@contextlib.asynccontextmanager
+async def _served(
+    scenario: Scenario, stack: Stack, simulation: Simulation, kind: str
+) -> AsyncGenerator[Served, None]:
+    """Emulators in the place of vendors, in virtual time. Faults befall the stack's own alone."""
+    first, second = stack.vendors, vendors_among(scenario.setup.fallback)
+    if kind != "virtual" or not (first or second):
+        yield Served()
+        return
+    models = assembly.settings().services.chosen()
+    async with (
+        serving(simulation, first, models) as served,
+        serving(dataclasses.replace(simulation, faults=()), second, models) as backups,
+    ):
+        yield Served(
+            served.emulators,
+            backups.addresses | served.addresses,
+            backups.keys | served.keys,
+        )
+
+
 def _conversation(
     scenario: Scenario,
     stack: Stack,
@@ -112,25 +130,31 @@ def _conversation(
     listener: Listener,
     trace: Trace,
     kind: str,
-    served: Served | None,
+    served: Served,
 ) -> StreamingConversation:
-    if kind == "virtual" and stack.tts == "embedded":
+    backup = scenario.setup.fallback
+    if kind == "virtual" and "embedded" in (stack.tts, backup.get("tts")):
         raise ConfigError(
             f"{scenario.id}: the embedded voice does not speak the same twice, so it cannot be "
             "replayed in virtual time; use --clock wall, or a sim: voice"
         )
     wanted: dict[str, Any] = {"greeting": "", **scenario.setup.settings}
     keys, services = dict[str, Secret](), ServiceSettings()
-    if stack.has_vendors:
+    if stack.has_vendors or vendors_among(backup):
         owners = assembly.settings()
         keys, services = dict(owners.keys), owners.services
-    if served is not None:
+    if served.keys:
         keys, services = served.keys, dataclasses.replace(services, **served.addresses)
     base = Config(
         AppSettings(),
         ConversationSettings().changed(**wanted),
         ProviderSettings(
-            transcriberProvider=stack.stt, llmProvider=stack.llm, voiceProvider=stack.tts
+            transcriberProvider=stack.stt,
+            llmProvider=stack.llm,
+            voiceProvider=stack.tts,
+            transcriberFallback=backup.get("stt"),
+            llmFallback=backup.get("llm"),
+            voiceFallback=backup.get("tts"),
         ),
         keys,
         services,
@@ -161,7 +185,8 @@ def _simulation(scenario: Scenario, draws: Draws) -> Simulation:
 
 
 def _assumptions(scenario: Scenario, stack: Stack) -> tuple[str, ...]:
-    names = [name for name in (stack.stt, stack.llm, stack.tts) if name.startswith("sim:")]
+    played = [*stack.parts.values(), *scenario.setup.fallback.values()]
+    names = [name for name in played if name.startswith("sim:")]
     return tuple(
         sentence
         for name in names

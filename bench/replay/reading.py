@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from bench.engine.settings import ConversationSettings
@@ -11,6 +12,7 @@ from bench.replay.scenario import Scenario
 from bench.replay.schema_bot import replies_of, tools_of
 from bench.replay.schema_expect import expectations_of, gate_of
 from bench.replay.schema_providers import (
+    fallback_of,
     faults_of,
     pair_by_of,
     profiles_of,
@@ -54,6 +56,7 @@ def read(path: Path | str) -> Scenario:
     setup = setup_of(section.get("setup"))
     script = script_of(section["script"], setup.voice, setup.max_seconds)
     stacks = stacks_of(section.get("setup"), section.get("providers"))
+    fallback = fallback_of(section.get("setup"), stacks)
     steps = [step.id for step in script]
     tools = tools_of(section.get("bot"))
     replies, bot_voice = replies_of(section.get("bot"), setup.voice, tools)
@@ -62,9 +65,9 @@ def read(path: Path | str) -> Scenario:
         script=script,
         title=section.text("title"),
         tags=texts(section["tags"]) if "tags" in section else (),
-        setup=setup,
+        setup=replace(setup, fallback=fallback),
         stacks=stacks,
-        profiles=profiles_of(section.get("profiles"), stacks),
+        profiles=profiles_of(section.get("profiles"), stacks, fallback),
         faults=faults_of(section.get("faults"), steps),
         replies=replies,
         tools=tools,

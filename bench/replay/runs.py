@@ -7,7 +7,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.replay.scenario import Scenario, Stack
+from bench.replay.scenario import Scenario, Stack, is_simulated, vendors_among
 from bench.trace import Trace
 
 Status = Literal["pass", "fail", "inconclusive", "void"]
@@ -59,7 +59,10 @@ class Run:
     def simulated(self) -> bool:
         """Whether any latency in it is drawn from a profile: that of a simulated provider, or of
         an emulator that stood in for a vendor."""
-        return self.stack.simulated or (self.clock == "virtual" and self.stack.has_vendors)
+        backup = self.scenario.setup.fallback
+        vendors = self.stack.has_vendors or bool(vendors_among(backup))
+        simulated = self.stack.simulated or any(map(is_simulated, backup.values()))
+        return simulated or (self.clock == "virtual" and vendors)
 
     @property
     def digest(self) -> str:

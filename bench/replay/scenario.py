@@ -17,6 +17,8 @@ from bench.simulation.faults import Fault
 Role = Literal["turn", "interrupt", "backchannel", "noise", "side_talk", "silence"]
 AnchorKind = Literal["time", "bot_starts", "bot_ends", "bot_word", "after", "user_word", "event"]
 Policy = Literal["fail", "skip", "say_now"]
+ProviderRole = Literal["transcriber", "llm", "voice"]
+ROLES: Mapping[str, ProviderRole] = {"stt": "transcriber", "llm": "llm", "tts": "voice"}
 
 LATE_SECONDS = 15.0  # that an anchor is waited for, unless `within` says
 
@@ -132,7 +134,8 @@ class Playout:
 @dataclass(frozen=True, slots=True)
 class Setup:
     """How a scenario is run. `settings` are those of `ConversationSettings`, by name; `vad` False
-    leaves voice activity to the words."""
+    leaves voice activity to the words; `fallback` names by `stt`, `llm` and `tts` who takes over
+    where a stack's own provider fails."""
 
     clock: Literal["virtual", "wall"] = "virtual"
     seed: int = 0
@@ -144,6 +147,23 @@ class Setup:
     playout: Playout = Playout()
     vad: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    fallback: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def vendors_among(providers: Mapping[str, str]) -> list[tuple[ProviderRole, str]]:
+    """Which providers, by `stt`, `llm` and `tts`, are vendors' services, which want keys, or
+    emulators; each with its role."""
+    ours = ("sim:", "embedded", "recorded:")
+    return [
+        (role, name)
+        for part, role in ROLES.items()
+        if (name := providers.get(part)) is not None and not name.startswith(ours)
+    ]
+
+
+def is_simulated(provider: str) -> bool:
+    """Whether a provider is a model of one."""
+    return provider.startswith("sim:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,15 +185,17 @@ class Stack:
     @property
     def simulated(self) -> bool:
         """Whether any part of it is a model of a provider and not the provider."""
-        return any(part.startswith("sim:") for part in (self.stt, self.llm, self.tts))
+        return any(map(is_simulated, self.parts.values()))
 
     @property
-    def vendors(self) -> list[tuple[Literal["transcriber", "llm", "voice"], str]]:
-        """Which parts of it are vendors' services, which want keys, or emulators."""
-        ours = ("sim:", "embedded", "recorded:")
-        parts: list[tuple[Literal["transcriber", "llm", "voice"], str]]
-        parts = [("transcriber", self.stt), ("llm", self.llm), ("voice", self.tts)]
-        return [(role, part) for role, part in parts if not part.startswith(ours)]
+    def parts(self) -> dict[str, str]:
+        """The three providers by `stt`, `llm` and `tts`."""
+        return {"stt": self.stt, "llm": self.llm, "tts": self.tts}
+
+    @property
+    def vendors(self) -> list[tuple[ProviderRole, str]]:
+        """Which parts of it are vendors' services."""
+        return vendors_among(self.parts)
 
     @property
     def has_vendors(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from bench.errors import ConfigError
@@ -42,6 +42,21 @@ def stacks_of(setup: Node | None, providers: Node | None) -> tuple[Stack, ...]:
     return _several(providers)
 
 
+def fallback_of(setup: Node | None, stacks: Sequence[Stack]) -> dict[str, str]:
+    """Who takes over where a stack's own provider fails, by `stt`, `llm` and `tts`."""
+    node = mapping(setup).get("fallback") if setup is not None else None
+    if node is None:
+        return {}
+    section = Section(node, tuple(_ROLES))
+    if not section.keys():
+        raise node.wrong("names nobody", _ROLES)
+    named = {part: _provider(section[part], part) for part in section.keys()}
+    for part, name in named.items():
+        if any(stack.parts[part] == name for stack in stacks):
+            raise section[part].wrong(f"is {name!r}, and so is the provider that fails", "another")
+    return named
+
+
 def pair_by_of(providers: Node | None) -> tuple[str, ...]:
     """What makes two turns comparable."""
     if providers is None or "pair_by" not in mapping(providers):
@@ -53,11 +68,13 @@ def pair_by_of(providers: Node | None) -> tuple[str, ...]:
     return texts(node)
 
 
-def profiles_of(node: Node | None, stacks: Sequence[Stack]) -> dict[str, dict[str, Any]]:
+def profiles_of(
+    node: Node | None, stacks: Sequence[Stack], fallback: Mapping[str, str]
+) -> dict[str, dict[str, Any]]:
     """Changes to profiles, by the names of those that are played with."""
     if node is None:
         return {}
-    parts = dict.fromkeys(part for s in stacks for part in (s.stt, s.llm, s.tts))
+    parts = dict.fromkeys([*(p for s in stacks for p in s.parts.values()), *fallback.values()])
     played = [part for part in parts if part.startswith(PREFIX)]
     changes: dict[str, dict[str, Any]] = {}
     for name, values in mapping(node).items():

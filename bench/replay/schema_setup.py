@@ -24,6 +24,7 @@ KEYS = (
     "playout",
     "vad",
     "settings",
+    "fallback",
     *PROVIDER_KEYS,
 )
 Model = Literal["random", "gilbert"]

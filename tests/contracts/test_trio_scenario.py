@@ -1,11 +1,12 @@
 """Scenarios of the library through three real SDKs, against the emulated services."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import clock
-from bench.events import ProviderFailed
+from bench.events import FellBack, ProviderFailed, ToolCalled
 from bench.replay.expectations import judge
 from bench.replay.player import play
 from bench.replay.reading import read
@@ -32,3 +33,28 @@ def test_it_passes_and_is_the_same_twice(name: str):
     assert failed == []
     assert list(played(name).trace.lines()) == list(run.trace.lines())
     assert {fact.provider for fact in run.trace.of(ProviderFailed)} <= {"elevenlabs"}
+
+
+@pytest.mark.parametrize("model", ["openai", "anthropic", "gemini"])
+@pytest.mark.parametrize("name", ["tools/answered.yaml", "tools/interrupted.yaml"])
+def test_a_model_calls_the_tools_of_a_scenario(name: str, model: str):
+    scenario = read(SCENARIOS / name)
+    stack = Stack("deepgram", model, "elevenlabs")
+    run = clock.run(play(scenario, stack, clock_kind="virtual"), virtual=True)
+    assert [verdict for verdict in judge(run) if verdict.status != "pass"] == []
+    assert [fact.arguments for fact in run.trace.of(ToolCalled)] == ['{"day": "today"}']
+
+
+@pytest.mark.parametrize(
+    ("name", "fallback"),
+    [
+        ("faults/llm-fallback.yaml", {"llm": "anthropic"}),
+        ("faults/tts-fallback.yaml", {"tts": "sim:azure-neural"}),
+    ],
+)
+def test_the_fallback_of_a_scenario_is_spared_its_faults(name: str, fallback: dict[str, str]):
+    scenario = read(SCENARIOS / name)
+    scenario = replace(scenario, setup=replace(scenario.setup, fallback=fallback))
+    run = clock.run(play(scenario, REAL, clock_kind="virtual"), virtual=True)
+    assert [verdict for verdict in judge(run) if verdict.status != "pass"] == []
+    assert [fact.to for fact in run.trace.of(FellBack)] == list(fallback.values())

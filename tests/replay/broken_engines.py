@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bench.engine import turns
+from bench.engine import fallback, turns
 from bench.engine.retold import Retold
 from bench.engine.settings import ConversationSettings
 from bench.engine.transcript import Message
@@ -90,6 +90,11 @@ def gullible(patch: pytest.MonkeyPatch) -> None:
 def incorrigible(patch: pytest.MonkeyPatch) -> None:
     """An engine that does not learn from sounds that stop as soon as it is silent."""
     patch.setattr(TurnTaker, "_learn_short_sound", lambda self, at: None)
+
+
+def alone(patch: pytest.MonkeyPatch) -> None:
+    """An engine that has no use for a backup."""
+    patch.setattr(fallback, "decide", lambda *failure, **more: "give up")
 
 
 def slower_with_every_turn(patch: pytest.MonkeyPatch) -> None:
@@ -189,6 +194,7 @@ BREAKS: dict[str, Break] = {
     "tts-malformed": _INTENDED,
     "llm-429-then-ok": _NO_APOLOGY,
     "llm-stall": Break("it waits 20 s", "failures", settings(stall_seconds=20.0)),
+    **_each(["llm-fallback", "tts-fallback"], Break("nobody takes over", "reply", alone)),
     "stt-duplicate-final": Break("a final is always news", "transcript", gullible),
     "stt-late-final": _GULLIBLE,
     "stt-no-final": Break(

@@ -73,6 +73,24 @@ MISTAKES = {
     "settings together": Mistake(
         SETUP, "setup: {settings: {lead_seconds: 0.01}}", 3, "want at least chunk_seconds"
     ),
+    "fallback": Mistake(
+        SETUP,
+        "setup: {fallback: {tts: sim:azure-neurl}}",
+        3,
+        "setup.fallback.tts: there is no tts 'sim:azure-neurl', did you mean 'sim:azure-neural'?",
+        "sim:azure-neural",
+    ),
+    "fallback's part": Mistake(
+        SETUP, "setup: {fallback: {ttss: embedded}}", 3, "did you mean 'tts'?", "stt, llm, tts"
+    ),
+    "fallback to nobody": Mistake(SETUP, "setup: {fallback: {}}", 3, "names nobody", "stt"),
+    "fallback to itself": Mistake(
+        SETUP,
+        "setup: {llm: embedded, fallback: {llm: embedded}}",
+        3,
+        "setup.fallback.llm: is 'embedded', and so is the provider that fails",
+        "another",
+    ),
     "noise": Mistake(SETUP, "setup: {channel: {noise: {kind: pink}}}", 3, "'snr_db' is missing"),
     "noise file": Mistake(
         SETUP, "setup: {channel: {noise: {file: x.wav, snr_db: 3}}}", 3, "which is not there"
