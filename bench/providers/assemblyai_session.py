@@ -88,15 +88,12 @@ class AssemblyAISession(AsyncRealTimeTranscriber):
         return event
 
     async def stream(self, data: Any) -> None:
-        """Send a frame.
-
-        Raises:
-            BrokenStream: those before it do not get away.
-        """
+        """Send a frame; where those before it do not get away, the session is broken."""
         queued = 0 if self._write_queue is None else self._write_queue.qsize()
         if queued > MOST_QUEUED_FRAMES:
-            raise BrokenStream(PROVIDER, "the line takes no more audio")
-        await super().stream(data)
+            self._put(BrokenStream(PROVIDER, "the line takes no more audio"))
+        else:
+            await super().stream(data)
 
     async def hang_up(self) -> None:
         """Say goodbye; a peer that does not answer is not waited for."""

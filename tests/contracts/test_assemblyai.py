@@ -22,6 +22,7 @@ from bench.emulators.assemblyai import ERRORS, KEY, AssemblyAIEmulator
 from bench.engine.transcriber import Transcription
 from bench.errors import ConfigError
 from bench.events import ProviderFailed, Word
+from bench.providers import assemblyai_session
 from bench.providers.assemblyai import AssemblyAITranscriber
 from bench.providers.paced_frames import PacedFrames
 from bench.settings import Secret
@@ -101,6 +102,18 @@ async def plain_talk(server: AssemblyAIEmulator, *frames: bytes | str, query: st
             async for message in socket:
                 told.append(json.loads(message))
         return told, socket.close_code
+
+
+def test_a_line_that_takes_no_more_audio_breaks_the_stream(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(assemblyai_session, "MOST_QUEUED_FRAMES", -1)
+
+    async def main():
+        async with served() as (_, listener):
+            await microphone(listener, 0.5)
+            return failures(listener)
+
+    (failed, *_) = clock.run(main(), virtual=True)
+    assert (failed.kind, failed.provider) == ("BrokenStream", "assemblyai")
 
 
 def test_a_turn_grows_over_its_pauses_and_its_end_is_a_final_that_ends_the_turn():
