@@ -158,9 +158,9 @@ class _Reading:
                 pass
         return None
 
-    def _count(self, usage: object) -> None:
+    def _count(self, usage: anthropic.BaseModel) -> None:
         """Later counts replace earlier ones: they are cumulative."""
-        counts = usage.model_dump(exclude_none=True)  # type: ignore[attr-defined]
+        counts = usage.model_dump(exclude_none=True)
         self._usage |= {name: count for name, count in counts.items() if isinstance(count, int)}
 
     def _end(self) -> GeneratedResponse:

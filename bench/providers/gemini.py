@@ -31,13 +31,11 @@ from bench.providers.model_http import (
 )
 from bench.providers.spoken_part import SYSTEM_PROMPT
 
-Chunk = types.GenerateContentResponse
-
 CHUNKS_AHEAD = 4096  # that nobody has read yet: more than an answer for the ear can have
-
-
 UNSIGNED = b"skip_thought_signature_validator"
 """What the vendor's documentation wants for a call that another model made."""
+
+Chunk = types.GenerateContentResponse
 
 
 class GeminiAgent(BaseAgent):
