@@ -7,7 +7,15 @@ from functools import lru_cache
 import pytest
 
 from bench import clock
-from bench.events import FellBack, ProviderFailed, Retried, WorkerFailed
+from bench.events import (
+    FellBack,
+    PlaybackStarted,
+    ProviderFailed,
+    Resumed,
+    Retried,
+    UserStoppedSpeaking,
+    WorkerFailed,
+)
 from tests.contracts.ends import nothing_left
 from tests.contracts.failing_call import (
     APOLOGY,
@@ -30,6 +38,7 @@ pytestmark = pytest.mark.contract
 
 TEXTS = (HOURS, BOOKED, WELCOME, APOLOGY, "Pardon?")
 MATRIX = list(cells())
+LONGEST_SILENCE_SECONDS = 10.0
 
 
 _warm = pytest.fixture(warm, scope="module", autouse=True)
@@ -52,6 +61,7 @@ def without_a_fault(plan: Plan) -> list[str]:
 def test_the_call_goes_on(cell: Cell):
     call = happened(cell.plan())
     goes_on(call)
+    is_not_silent(call)
     is_remembered_as_heard(cell, call)
     is_told(cell, call)
     assert list(call.trace.lines()) != without_a_fault(cell.calm())
@@ -62,6 +72,7 @@ def test_the_call_goes_on(cell: Cell):
 def test_and_so_it_does_with_everybody_else(cell: Cell):
     call = happened(cell.plan())
     goes_on(call)
+    is_not_silent(call)
     is_remembered_as_heard(cell, call)
     is_told(cell, call)
     assert outcome(cell, call) == written()[replace(cell, first="")]
@@ -74,6 +85,13 @@ def goes_on(call: Call) -> None:
     who, text, _ = call.history[-2]
     assert (who, text.lower().rstrip(".")[-9:]) == ("user", "thank you")
     assert call.trace.of(WorkerFailed) == []
+
+
+def is_not_silent(call: Call) -> None:
+    """Whoever has spoken waits for a sound no longer than a stall takes to be noticed."""
+    sounds = [*call.trace.at(PlaybackStarted), *call.trace.at(Resumed)]
+    for stopped in call.trace.at(UserStoppedSpeaking):
+        assert min(at for at in sounds if at > stopped) - stopped < LONGEST_SILENCE_SECONDS
 
 
 def is_remembered_as_heard(cell: Cell, call: Call) -> None:
