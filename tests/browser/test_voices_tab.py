@@ -34,14 +34,13 @@ def opened(chrome: Browser, bench: LiveBench, query: str = "", **context: object
 
 
 def add(page: Tab, name: str) -> None:
-    """Choose one voice more: from the list, or as provider/voice."""
-    field = page.page.locator("#voices-chosen input")
-    field.click()
-    field.fill(name)
-    if "/" in name:
-        page.page.keyboard.press("Enter")
-    else:
-        page.page.get_by_role("option", name=name, exact=True).click()
+    """Choose one voice more, by the keyboard: from the list, or as provider/voice."""
+    page.page.locator("#voices-chosen input").fill(name)
+    if "/" not in name:
+        page.page.get_by_role("option", name=name, exact=True).wait_for()
+        page.page.keyboard.press("ArrowDown")
+    page.page.keyboard.press("Enter")
+    page.page.locator("#voices-chosen .token").filter(has_text=name).wait_for()
     page.page.keyboard.press("Escape")
 
 
