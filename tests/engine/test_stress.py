@@ -10,9 +10,12 @@ from bench.engine.conversation import StreamingConversation
 from bench.engine.output import Utterance
 from bench.engine.words import words_of
 from bench.engine.worker import spawn
+from bench.errors import BrokenStream
 from bench.events import CutOff, Held, InterruptDecided, Resumed, TurnCommitted, WorkerFailed
 from bench.simulation.loudspeaker import Loudspeaker
 from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
+from tests.engine.trouble import fail, stall
+from tests.engine.writing_voice import WritingVoice
 
 pytestmark = pytest.mark.unit
 
@@ -96,9 +99,25 @@ def make(draw: random.Random) -> tuple[StreamingConversation, ScriptedTranscribe
     return conversation, transcriber
 
 
-async def talk(seed: int) -> StreamingConversation:
+def token_by_token(conversation: StreamingConversation, draw: random.Random) -> None:
+    """Another voice, which may break off or fall silent, and one that takes over from it."""
+    trouble = draw.choice((None, None, fail(BrokenStream("writing", "closed")), stall))
+    voice = WritingVoice(
+        trouble,
+        draw.randrange(8),
+        word_seconds=draw.choice((0.1, 0.25)),
+        first_seconds=draw.choice((0.0, 0.1)),
+    )
+    if draw.random() < 0.7:
+        voice.backup = draw.choice((WritingVoice(word_seconds=0.2), ToneSynthesizer()))
+    conversation.change(response_mode="tokens", synthesizer=voice)
+
+
+async def talk(seed: int, *, tokens: bool = False) -> StreamingConversation:
     draw = random.Random(seed)
     conversation, transcriber = make(draw)
+    if tokens:
+        token_by_token(conversation, draw)
     await conversation.start()
     transcriber.hear("Tell me more")
     for _ in range(draw.randint(2, 4)):
@@ -157,8 +176,8 @@ def check(conversation: StreamingConversation, seed: int) -> None:
             held = False
 
 
-async def many(seeds: range) -> None:
-    talks = [spawn(talk(seed), name=str(seed)) for seed in seeds]
+async def many(seeds: range, *, tokens: bool = False) -> None:
+    talks = [spawn(talk(seed, tokens=tokens), name=str(seed)) for seed in seeds]
     for seed, done in zip(seeds, await asyncio.gather(*talks), strict=True):
         check(done, seed)
     left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -171,3 +190,7 @@ def test_what_must_hold_in_every_conversation(batch: int):
     per_batch = CONVERSATIONS // 10
     for first in range(batch * per_batch, (batch + 1) * per_batch, AT_ONCE):
         clock.run(many(range(first, first + AT_ONCE)), virtual=True)
+
+
+def test_it_holds_where_voices_say_what_is_still_being_written():
+    clock.run(many(range(4 * AT_ONCE), tokens=True), virtual=True)
