@@ -38,6 +38,8 @@ class Dictation(Sentence):
         self._left, self._place = "", 0
         self._sentence: str | None = None  # that a voice is asked for; None: it gets the draft
         self._follows = False  # one that was said by the same voice
+        self._streams = False  # what the newest take is given
+        self._begins = False  # and whoever writes waits for that
         self._given = self._counted = self._entered = 0  # characters of what a voice was asked for
         self._all_given = False
 
@@ -46,19 +48,27 @@ class Dictation(Sentence):
         """The text that the newest take is to say, as far as it is written."""
         return self._ahead if self._sentence is None else self._sentence
 
+    async def begin(self) -> Take | None:
+        """Speech of it; an empty one where a voice wants a sentence and none is whole yet."""
+        self._begins = True
+        try:
+            return await super().begin()
+        finally:
+            self._begins = False
+
     async def more(self) -> Take | None:
         """The next sentence, where a voice takes them one by one.
 
         Raises:
             BrokenStream: a voice ended without having been given all of the text.
         """
-        if self._sentence is None:
+        if self._streams:
             if not self._all_given and says_something(self._ahead):
                 name = name_of(self._attempts.who)
                 raise BrokenStream(name, "the speech ended before its text did")
             return None
         self._release()
-        self._sentence, self._follows = None, True
+        self._sentence, self._follows = None, self._sentence is not None
         await self._written()
         return await self._take() if says_something(self._ahead) else None
 
@@ -78,6 +88,7 @@ class Dictation(Sentence):
         elif left and asked[-1:].isspace() and not left[-1].isspace():
             left += " "
         self._left, self._place, self._sentence = left, len(self._draft.text), None
+        self._streams = False
 
     async def _text_for(self, who: BaseSynthesizer) -> str:
         await self._written()
@@ -90,6 +101,8 @@ class Dictation(Sentence):
                 end = text.index(whole[0]) + len(whole[0]) if whole else len(text)
                 self._sentence, self._left, self._place = text[:end].strip(), text[end:], place
                 return self._sentence
+            if self._begins:
+                return ""
             await self._draft.grown(place)
 
     async def _written(self) -> None:
@@ -108,7 +121,7 @@ class Dictation(Sentence):
     async def _speech(self, who: BaseSynthesizer, text: str) -> Take:
         if self._sentence is not None:
             return await super()._speech(who, text)
-        self._given, self._all_given = 0, False
+        self._given, self._all_given, self._streams = 0, False, True
         result = await who.create_streamed_speech(
             self._pieces(self._left, self._place), self._chunk_size
         )

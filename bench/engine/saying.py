@@ -101,8 +101,8 @@ class Sentence:
         while True:
             who, asked, began_at = self._attempts.who, self._asked, clock.now()
             text = await self._text_for(who)
-            if asked is not None and not says_something(text):
-                return Take(SynthesisResult(_nothing(), lambda seconds: ""), name_of(asked))
+            if not says_something(text):
+                return Take(SynthesisResult(_nothing(), lambda seconds: ""), name_of(asked or who))
             try:
                 take = await self._create(who, text)
             except TimeoutError:

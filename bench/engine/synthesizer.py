@@ -90,7 +90,8 @@ class BaseSynthesizer:
     ) -> SynthesisResult:
         """Begin to say a text that is still being written; a piece may end within a word.
 
-        The last chunk comes when all of `texts` has been said. To close the result closes `texts`.
+        It returns without waiting for text, whose writer waits for it. The last chunk comes when
+        all of `texts` has been said. To close the result closes `texts`.
         """
         raise NotImplementedError(f"{type(self).__name__} takes no text that is being written")
 

@@ -286,6 +286,60 @@ def test_a_cut_in_after_a_change_of_voices_is_exact():
     assert cut.heard == " ".join(SENTENCES.split()[:words])
 
 
+def test_while_the_first_voice_rests_a_backup_says_whole_answers_sentence_by_sentence():
+    async def script(scene: Scene) -> None:
+        await scene.ask(QUESTION, 12.0)
+        await scene.ask("Again?", 12.0)
+
+    voice = WritingVoice(fail(BROKEN), 4)
+    voice.backup = ToneSynthesizer(seconds_per_word=0.25)
+    agent = ScriptedAgent([SENTENCES], word_seconds=0.1)
+    scene = play(script, agent=agent, synthesizer=voice, response_mode="tokens")
+    assert [text for who, text in scene.history if who == "bot"] == [SENTENCES] * 2
+    assert len(scene.trace.of(FellBack)) == 1
+    asked = [(fact.provider, fact.turn) for fact in scene.trace.of(SynthesisRequested)]
+    assert asked == [("writing", 1), ("tone", 1), ("tone", 2)]
+    again = [fact.characters for fact in scene.trace.of(SynthesisContinued) if fact.turn == 2]
+    assert again == [len("On Sundays we are closed."), len("Shall I book a table?")]
+
+
+@pytest.mark.parametrize("words", [None, 0])
+@pytest.mark.parametrize("word_seconds", [0.0, 0.1])
+def test_a_refusal_before_a_sentence_is_whole_does_not_hold_up_the_model(
+    words: int | None, word_seconds: float
+):
+    voice = WritingVoice(fail(Rejected("writing", "no such voice")), words)
+    voice.backup = ToneSynthesizer(seconds_per_word=0.25)
+    scene = answer(voice, word_seconds=word_seconds)
+    assert scene.history == [("user", QUESTION), ("bot", SENTENCES)]
+    assert [fact.provider for fact in scene.trace.of(FirstAudio)] == ["tone"]
+    assert scene.trace.at(FirstAudio) == [4 * word_seconds]
+
+
+def test_an_account_is_charged_for_what_the_voice_was_given():
+    class Counting:
+        def __init__(self) -> None:
+            self.entered, self.used, self.left = list[float](), list[float](), 0
+
+        async def enter(self, units: float, wait_seconds: float) -> "Counting":
+            self.entered.append(units)
+            return self
+
+        def use(self, units: float) -> bool:
+            self.used.append(units)
+            return True
+
+        def leave(self) -> None:
+            self.left += 1
+
+    voice, account = WritingVoice(), Counting()
+    voice.account = account
+    answer(voice)
+    assert account.entered == [len("We")]
+    assert sum(account.entered + account.used) == len(SENTENCES)
+    assert account.left == 1
+
+
 def test_a_model_that_breaks_off_is_heard_as_far_as_it_wrote():
     class Breaks(ScriptedAgent):
         async def generate_response(
