@@ -14,7 +14,7 @@ from google.rpc.status_pb2 import Status
 from grpc import aio
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK
+from bench.emulators.serving import LOOPBACK, accept_no_more
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import Fault
 
@@ -48,20 +48,24 @@ class GoogleServer:
             server.add_generic_rpc_handlers([self._handlers(path, handler, request)])
         inner = server.add_insecure_port(f"{LOOPBACK}:0")
         await server.start()
-        async with asyncio.TaskGroup() as group:
-            front = await asyncio.get_running_loop().create_server(
-                lambda: _Side(self._passages, lambda side: self._admit(group, side, inner)),
-                LOOPBACK,
-                port,
-            )
-            self.port = front.sockets[0].getsockname()[1]
-            try:
-                yield
-            finally:
-                self._closing = True
-                front.close()
-                await server.stop(None)
-                for side in list(self._passages):
+        try:
+            async with asyncio.TaskGroup() as group:
+                front = await asyncio.get_running_loop().create_server(
+                    lambda: _Side(self._passages, lambda side: self._admit(group, side, inner)),
+                    LOOPBACK,
+                    port,
+                )
+                self.port = front.sockets[0].getsockname()[1]
+                try:
+                    yield
+                finally:
+                    self._closing = True
+                    await accept_no_more(front)
+                    front.close()
+                    await server.stop(None)
+        finally:  # when none is being joined any more
+            while self._passages:
+                for side in self._passages:
                     side.transport.abort()
                 await clock.sleep(0)  # in which they are closed
 

@@ -12,10 +12,19 @@ from typing import Any, ClassVar, Self, cast
 from urllib.parse import parse_qsl, urlsplit
 
 import h11
+from websockets.asyncio.server import Server
 
 from bench import clock
 
 LOOPBACK = "127.0.0.1"
+
+
+async def accept_no_more(server: asyncio.Server | Server) -> None:
+    """Prepare to close a server on the wall clock, which would lose whoever is accepted just then:
+    asyncio (3.11) makes no connection for a closed one, and leaves the socket open."""
+    for socket in server.sockets:
+        asyncio.get_running_loop().remove_reader(socket)
+    await clock.sleep(0)  # in which whoever was accepted gets a connection
 
 
 @dataclass(frozen=True, slots=True)

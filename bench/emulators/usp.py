@@ -18,7 +18,7 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK
+from bench.emulators.serving import LOOPBACK, accept_no_more
 from bench.simulation.faults import Fault
 
 KEY = "an-azure-key-for-emulators"
@@ -119,6 +119,7 @@ async def serving(services: Sequence[Service], port: int = 0) -> AsyncGenerator[
         try:
             yield url
         finally:
+            await accept_no_more(server)
             for connection in (*door.knocking, *server.connections):
                 connection.transport.abort()
 
