@@ -35,6 +35,7 @@ from bench.speech.sphinx import build_vocabulary
 from bench.trace import Trace
 
 Settings = Config[ConversationSettings]
+Asked = dict[str, Any]
 
 LONGEST_TEXT = 500  # characters of a text that a session may have spoken
 MOST_TEXTS = 20
@@ -110,6 +111,14 @@ async def warm_up(base: Settings) -> None:
     if "embedded" in ears and talks and not wide:
         words = await asyncio.to_thread(build_vocabulary, TEMPLATES, SLOTS)
     await embedded.warm_up(words, open_speech=wide)
+
+
+def load(request: Mapping[str, Any], *roles: Role, base: Settings) -> None:
+    """Import the adapters that a request names for these roles, or for all, in whatever thread: an
+    SDK may take seconds. Raises as `assemble`."""
+    asked = read_request(request, base)
+    for role in roles or ROLES:
+        VoiceHandler(base.keys).load(role, _agent_config(asked.providers, asked.services))
 
 
 def cool_down() -> None:
@@ -210,9 +219,6 @@ def read_request(request: Mapping[str, Any], base: Settings) -> Request:
     for role in ROLES:
         fallback_config(role, _agent_config(chosen))  # refuses a provider as its own backup
     return Request(chosen, _with_models(chosen, models, base.services), changes)
-
-
-Asked = dict[str, Any]
 
 
 def _sorted(request: Mapping[str, Any], base: Settings) -> tuple[Asked, Asked, Asked]:

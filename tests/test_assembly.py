@@ -149,6 +149,13 @@ def test_the_names_of_one_provider_are_not_asked_of_another():
     assert read_request({"llm": "gemini", "tts": "polly", "voice": "Amy"}, base).providers.voice
 
 
+def test_what_is_loaded_is_of_the_roles_that_are_asked_for():
+    asked = {"stt": "deepgram", "tts": "embedded"}
+    assembly.load(asked, "voice", base=BASE)
+    with pytest.raises(ConfigError, match="set DEEPGRAM_API_KEY"):
+        assembly.load(asked, base=BASE)
+
+
 def test_a_model_changes_the_voice_of_a_conversation_under_way():
     base = dataclasses.replace(BASE, keys={"ELEVENLABS_API_KEY": Secret("a-key-of-a-test")})
     asked = {"tts": "elevenlabs", "voice_model": "eleven_v3"}

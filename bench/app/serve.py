@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import socket
@@ -60,8 +61,9 @@ def build(settings: assembly.Settings) -> FastAPI:
     keys = KeyRings()
     cassettes = Cassettes(Path(own.cassettes)) if own.cassettes is not None else None
 
-    def assemble(request: SessionRequest) -> StreamingConversation:
+    async def assemble(request: SessionRequest) -> StreamingConversation:
         base = keys.settings(settings, request.id)
+        await asyncio.to_thread(assembly.load, request.settings, base=base)
         made = assembly.assemble(
             request.settings, request.device, base=base, conversation_id=request.id
         )

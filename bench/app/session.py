@@ -123,11 +123,12 @@ class Session:
         return self._far is not None
 
     async def start(self) -> None:
-        """Begin the conversation; its limits count from here."""
+        """Begin the conversation, also when who waits for that goes away; its limits count from
+        here."""
         self.started = True
         self._patience.begin()
-        await self.conversation.start()
-        self._tasks["life"] = spawn(self._live(), name=f"session {self.id}")
+        self._tasks["begin"] = spawn(self._begin(), name=f"session {self.id} begins")
+        await asyncio.shield(self._tasks["begin"])
 
     def change(self, **settings: Any) -> None:
         """Change settings from the next turn on; a voice is a setting too.
@@ -222,6 +223,10 @@ class Session:
         await Ending(self._tasks.values(), seconds=END_SECONDS)
 
     # Inside
+
+    async def _begin(self) -> None:
+        await self.conversation.start()
+        self._tasks["life"] = spawn(self._live(), name=f"session {self.id}")
 
     async def _live(self) -> None:
         await self.conversation.ended.wait()

@@ -11,7 +11,7 @@ from bench.app.session import SessionRequest
 from bench.engine.conversation import StreamingConversation
 from bench.engine.transcript import Sender
 from bench.events import ConversationEnded, CutOff, PlaybackFinished, SettingsChanged
-from bench.testing import STORY, ScriptedTranscriber
+from bench.testing import STORY, ScriptedAgent, ScriptedTranscriber
 from tests.app.far_end import PORT, QUIET, SOUND, Client, scripted, serving
 
 pytestmark = pytest.mark.unit
@@ -93,6 +93,27 @@ def test_a_client_that_stays_away_ends_the_conversation() -> None:
             await late.send("start", session=ready["session"], token=ready["token"])
             assert await late.closed() == 4401
             assert late.of("error")[0]["code"] == "session_over"
+
+    clock.run(main(), virtual=True)
+
+
+def test_a_client_that_goes_while_the_conversation_begins_finds_it_begun() -> None:
+    class Slow(ScriptedAgent):
+        async def warm_up(self) -> None:
+            await clock.sleep(1.0)
+
+    async def main() -> None:
+        async with serving(lambda request: scripted(request, agent=Slow())) as server:
+            client = await server.call()
+            ready = await client.start()
+            await clock.sleep(0.3)
+            client.connection.transport.abort()
+            await clock.sleep(0.2)
+            again = await server.call()
+            await again.start(session=ready["session"], token=ready["token"])
+            await clock.sleep(1.0)
+            await again.talk(SOUND)
+            await again.wait("state", name="speaking")
 
     clock.run(main(), virtual=True)
 

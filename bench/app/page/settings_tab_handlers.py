@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,13 +14,15 @@ from bench.app.page.controls import Control, Shown, providers_table
 from bench.app.page.preview import MOST_LETTERS, player, spoken
 from bench.app.page.visits import Visit, Visits, defaults
 from bench.app.page.words import problem
-from bench.assembly import MODELS, Settings, assemble_synthesizer
+from bench.assembly import MODELS, Settings, assemble_synthesizer, load
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.errors import ConfigError, TalkbenchError, redacted
-from bench.providers.handler import ROLES, ProviderState
+from bench.providers.handler import ROLES, ProviderState, Role
 
 Voice = Callable[[dict[str, Any]], BaseSynthesizer]
-WHOSE = {f"{role}Fallback": role for role in ROLES} | {ROLES[role][0]: role for role in ROLES}
+WHOSE: dict[str, Role] = {}
+for _role, (_setting, _, _) in ROLES.items():
+    WHOSE |= {_setting: _role, f"{_role}Fallback": _role}
 """The settings that name a provider, and its role."""
 
 
@@ -74,6 +77,8 @@ class SettingsHandlers:
             try:
                 asked = self._asked(control.name, control.asked(value))
                 self._refuse_what_is_not_ready(visit, control.name, value)
+                if (role := WHOSE.get(control.name)) is not None:
+                    await asyncio.to_thread(load, visit.asked | asked, role, base=visit.base)
                 visit.ask(**asked)
             except ConfigError as error:
                 told, start = problem(str(error)), gr.skip()
@@ -116,11 +121,11 @@ class SettingsHandlers:
             return problem(words.TOO_LONG_TO_SAY.format(most=MOST_LETTERS))
         visit = self.visit(request)
         try:
-            voice = (
-                self._voice(visit.asked)
-                if self._voice is not None
-                else assemble_synthesizer(visit.asked, base=visit.base)
-            )
+            if self._voice is not None:
+                voice = self._voice(visit.asked)
+            else:
+                await asyncio.to_thread(load, visit.asked, "voice", base=visit.base)
+                voice = assemble_synthesizer(visit.asked, base=visit.base)
             return player(await spoken(voice, text), text)
         except TimeoutError:
             return problem(words.PREVIEW_FAILED.format(why="it took too long"))

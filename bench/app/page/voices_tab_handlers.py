@@ -29,7 +29,7 @@ from bench.app.page.voices_tab_votes import (
     new_seed,
 )
 from bench.app.page.words import problem
-from bench.assembly import assemble_synthesizer, read_request
+from bench.assembly import assemble_synthesizer, load, read_request
 from bench.errors import ConfigError
 from bench.providers.known import models_of
 
@@ -200,7 +200,8 @@ class VoicesHandlers:
     def _maker(self, visit: Visit) -> Maker:
         base = visit.base
 
-        def make(of: Candidate) -> Voice:
+        async def make(of: Candidate) -> Voice:
+            await asyncio.to_thread(load, of.request, "voice", base=base)
             services = read_request(of.request, base).services
             models, _ = models_of("voice", of.provider, services.chosen())
             model = services.voice_model or next(iter(models), None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,7 +31,7 @@ class Voice:
     price: Price
 
 
-Maker = Callable[[Candidate], Voice]
+Maker = Callable[[Candidate], Awaitable[Voice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Comparison:
             self._now(take, "done")
 
     async def _take(self, take: Take) -> None:
-        voice = self._make(take.candidate)
+        voice = await self._make(take.candidate)
         take.price = voice.price
         spoken = await speak(voice.synthesizer, self.text)
         take.figures = await asyncio.to_thread(figures, spoken)

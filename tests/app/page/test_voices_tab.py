@@ -63,7 +63,7 @@ class Closed(BaseSynthesizer):
 
 
 def comparison(voices: dict[str, BaseSynthesizer], sounds: Sounds) -> Comparison:
-    def make(of: Candidate) -> Voice:
+    async def make(of: Candidate) -> Voice:
         if of.name == "unknown":
             raise ConfigError("Unknown voice provider: unknown")
         return Voice(voices[of.name], KNOWN)
