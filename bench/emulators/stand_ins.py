@@ -108,8 +108,22 @@ def _mouth(row: Emulated, simulation: Simulation) -> Any:
     )
 
 
+class _Now:
+    """What a run is at: called, the turn; `step`, the script's newest."""
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+
+    def __call__(self) -> int:
+        return self._simulation.turn()
+
+    @property
+    def step(self) -> str:
+        return self._simulation.feed.step
+
+
 def _trouble(simulation: Simulation) -> dict[str, Any]:
-    return {"faults": simulation.faults, "turn": lambda: simulation.turn()}
+    return {"faults": simulation.faults, "turn": _Now(simulation)}
 
 
 _MAKERS: dict[Role, Callable[[Emulated, Simulation], Any]] = {

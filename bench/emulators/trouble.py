@@ -13,7 +13,8 @@ from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
 class Trouble:
     """The faults of one service.
 
-    `turn` says what is being served; unless given, the n-th request is turn n.
+    `turn` says what is being served; unless given, the n-th request is turn n. Where it has a
+    `step` beside, that is the script's, by which a fault may be named as well.
     """
 
     def __init__(
@@ -52,7 +53,8 @@ class Trouble:
         self, kinds: Iterable[str], begin: float = 0.0, end: float = float("inf")
     ) -> Fault | None:
         """The next fault of these kinds that is due; it counts as having happened."""
-        fault = self._watch.find(kinds, turn=self.turn, step="", begin=begin, end=end)
+        step = str(getattr(self._turn, "step", ""))
+        fault = self._watch.find(kinds, turn=self.turn, step=step, begin=begin, end=end)
         if fault is not None:
             self._watch.fired(fault)
         return fault

@@ -65,6 +65,7 @@ class AssemblyAITranscriber(BaseTranscriber):
             raise ConfigError(f"{self.provider} cannot be used like that: {reason}") from None
         self._utterances = Utterances()
         self._ended = -1  # the newest turn of this session that is over
+        self._order = -1  # the newest of all
         self._beats = False  # the service, while it is sent audio
         self._speaking = False  # a turn is under way, whose end has to come
         self._waiting = False  # for either
@@ -79,7 +80,8 @@ class AssemblyAITranscriber(BaseTranscriber):
 
     async def _run_loop(self) -> None:
         session, began_at = AssemblyAISession(self._url, self._key), clock.now()
-        self._ended, self._beats, self._speaking, self._waiting = -1, False, False, False
+        self._ended = self._order = -1
+        self._beats = self._speaking = self._waiting = False
         try:
             async with Patience(FIRST_RESULT_SECONDS) as patience:
                 await session.connect(self._parameters)
@@ -128,6 +130,9 @@ class AssemblyAITranscriber(BaseTranscriber):
     async def _turn(self, event: TurnEvent) -> None:
         if event.turn_order <= self._ended:
             return  # formatted, or out of order: a turn that is over stays as it was
+        if event.turn_order > self._order >= 0:
+            self._utterances.leave()  # its end never came
+        self._order, self._ended = event.turn_order, event.turn_order - 1
         said = _read(event, self._utterances.name, self.placed)
         if said.is_final:
             self._ended = event.turn_order

@@ -51,6 +51,7 @@ class FluxTranscriber(DeepgramTranscriber):
         self._thresholds = {name: config[name] for name in THRESHOLDS if config.get(name)}
         self._hint = config.get("language")
         self._ended = -1  # the newest turn of this stream that is over
+        self._newest = -1  # of all its turns
         self._speaking = False  # a turn is under way, of which more has to come
         self._chatty = False  # the service also says how silence stands
 
@@ -66,7 +67,8 @@ class FluxTranscriber(DeepgramTranscriber):
         )
 
     async def _open(self, connection: AsyncV2SocketClient) -> None:
-        self._ended, self._speaking, self._chatty = -1, False, False
+        self._ended = self._newest = -1
+        self._speaking = self._chatty = False
         await self._message(connection)  # it says that it is connected
 
     def _waits(self, patience: Patience) -> None:
@@ -82,6 +84,9 @@ class FluxTranscriber(DeepgramTranscriber):
     async def _take_in(self, message: Any) -> None:
         if message.type != "TurnInfo" or _turn(message) <= self._ended:
             return  # a turn that is over stays as it was
+        if _turn(message) > self._newest >= 0:
+            self._utterances.leave()  # its end never came
+        self._newest, self._ended = _turn(message), _turn(message) - 1
         ended, text = message.event == "EndOfTurn", getattr(message, "transcript", "")
         self._speaking = not ended and (bool(text) or message.event == "StartOfTurn")
         self._chatty = self._chatty or not (text or self._speaking)

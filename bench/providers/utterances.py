@@ -26,6 +26,12 @@ class Utterances:
         self._number += 1
         return ended
 
+    def leave(self) -> None:
+        """The one under way gets no final any more: what comes now is the next one, if any of it
+        was told."""
+        if self.told:
+            self.end()
+
     def is_news(self, said: Transcription) -> bool:
         """Whether it is to be told; a final that is ends the utterance.
 

@@ -145,6 +145,17 @@ def test_a_turn_grows_over_its_pauses_and_its_end_is_a_final_that_ends_the_turn(
     }
 
 
+def test_a_turn_whose_end_never_comes_is_not_the_next_one():
+    async def main():
+        async with served(faults=[Fault("stt", "no_final")]) as (_, listener):
+            await microphone(listener, 6.0)
+            return heard(listener)
+
+    said = clock.run(main(), virtual=True)
+    assert [one.is_final for one in said] == [False] * 5 + [False, False, True]
+    assert [one.utterance_id for one in said] == ["u1"] * 5 + ["u2"] * 3
+
+
 def test_frames_hold_fifty_milliseconds_whatever_the_microphone_gives():
     async def main():
         async with served() as (server, listener):

@@ -45,6 +45,14 @@ def test_a_model_calls_the_tools_of_a_scenario(name: str, model: str):
     assert [fact.arguments for fact in run.trace.of(ToolCalled)] == ['{"day": "today"}']
 
 
+@pytest.mark.parametrize("ears", ["deepgram", "assemblyai"])
+@pytest.mark.parametrize("name", ["faults/stt-no-final.yaml", "faults/stt-late-final.yaml"])
+def test_a_fault_of_a_step_comes_to_who_stands_in(name: str, ears: str):
+    stack = replace(REAL, stt=ears)
+    run = clock.run(play(read(SCENARIOS / name), stack, clock_kind="virtual"), virtual=True)
+    assert [verdict for verdict in judge(run) if verdict.status != "pass"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "fallback"),
     [
