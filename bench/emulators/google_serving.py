@@ -62,12 +62,17 @@ class GoogleServer:
                     self._closing = True
                     await accept_no_more(front)
                     front.close()
+                    await self._hang_up()  # for whom the server would wait
                     await server.stop(None)
-        finally:  # when none is being joined any more
-            while self._passages:
-                for side in self._passages:
-                    side.transport.abort()
-                await clock.sleep(0)  # in which they are closed
+        finally:
+            await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Abort all there is, and wait until it is gone."""
+        while self._passages:
+            for side in self._passages:
+                side.transport.abort()
+            await clock.sleep(0)
 
     def freeze(self) -> None:
         """Be a machine whose line was cut: nothing that comes is read any more."""
@@ -91,6 +96,8 @@ class GoogleServer:
             side.transport.abort()
         else:
             side.transport.resume_reading()
+            if self._closing:
+                await self._hang_up()
 
     def _handlers(self, path: str, handler: StreamHandler, request: type[Any]) -> Any:
         service, _, method = path.rpartition("/")

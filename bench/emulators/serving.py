@@ -24,7 +24,8 @@ async def accept_no_more(server: asyncio.Server | Server) -> None:
     asyncio (3.11) makes no connection for a closed one, and leaves the socket open."""
     for socket in server.sockets:
         asyncio.get_running_loop().remove_reader(socket)
-    await clock.sleep(0)  # in which whoever was accepted gets a connection
+    for _ in range(2):  # in which whoever was accepted gets a connection, and that its protocol
+        await clock.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
