@@ -29,8 +29,8 @@ HASTE = 8.0  # times real time, on the wall clock: an emulator goes by the lengt
 FIRST_RESULT_SECONDS, STALL_SECONDS = 8.0, 3.0  # as a conversation has them unless told otherwise
 CHUNK = 640  # bytes of speech
 QUICK = {"first": lambda: 0.05, "factor": lambda: 0.05}  # a voice that is not waited for
-LATE_SECONDS = 5.0  # that the wall clock allows
-NOTICE_SECONDS = 1.0  # on the wall clock; how long it takes is for `make bench` to say
+LATE_SECONDS = 5.0  # that the wall clock allows; how long it takes is for `make bench` to say
+NOTICE_SECONDS = 1.0  # until a second notice would have come
 TEXT = "Yes, we are open from nine to five."
 QUESTION = "When are you open?"
 REPLIES = (Reply("open", "We are open from nine to five."), Reply("*", "Yes."))
@@ -45,11 +45,11 @@ SPOKEN_SECONDS = 5.5  # until all of it is said and known
 async def noticed(case: Case, gone: list[float], at: float) -> None:
     """The server saw the client go, which it did at an instant: at once in virtual time, and
     once."""
-    while not gone and not case.virtual and clock.now() < at + NOTICE_SECONDS:
+    while not gone and not case.virtual and clock.now() < at + LATE_SECONDS:
         await clock.sleep(0.01)
     await clock.sleep(NOTICE_SECONDS if case.virtual else 0.05)
     assert len(gone) == 1
-    assert gone[0] - at == pytest.approx(0.0, abs=1e-6 if case.virtual else NOTICE_SECONDS)
+    assert gone[0] - at == pytest.approx(0.0, abs=1e-6 if case.virtual else LATE_SECONDS)
 
 
 def said() -> TruthFeed:

@@ -157,7 +157,8 @@ def test_an_interrupt_in_mid_stream_reaches_the_server(case: Case):
 
 
 async def interrupted(case: Case, seconds: float) -> None:
-    async with speaking(case, first=lambda: 0.4, factor=lambda: 0.5) as (server, voice):
+    factor = 0.5 if case.virtual else 4.0  # who is late on a busy machine still cuts in
+    async with speaking(case, first=lambda: 0.4, factor=lambda: factor) as (server, voice):
         speech = speech_of(voice)
         await speech.add(TEXT, await voice.create_speech(BaseMessage(TEXT), CHUNK))
         await clock.sleep(seconds)
