@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bench import config
+from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.handler import PROVIDERS, ROLES, Provider, ProviderState, VoiceHandler
 from bench.providers.known import BACKENDS
@@ -44,8 +45,10 @@ def providers_command(asked: argparse.Namespace) -> int:
 
 
 def _states() -> list[ProviderState]:
-    handler = VoiceHandler(config.read_keys())
-    states = [*handler.states(), *(handler.state(row) for row in BACKENDS.values())]
+    owner = config.load(ConversationSettings)
+    handler, services = VoiceHandler(owner.keys), owner.services.chosen()
+    older = (handler.state(row, services) for row in BACKENDS.values())
+    states = [*handler.states(services), *older]
     return sorted(states, key=lambda state: list(ROLES).index(state.provider.role))
 
 

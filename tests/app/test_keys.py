@@ -137,7 +137,7 @@ def test_a_provider_is_ready_by_the_keys_of_a_tab() -> None:
     ring.give("AWS_ACCESS_KEY_ID", KEY)
     found = {
         (offer.state.provider.role, offer.state.provider.key): offer.words
-        for offer in offers(states, {}, ring.with_own({}))
+        for offer in offers(states, {}, ring.with_own({}), {})
     }
     assert found["transcriber", "deepgram"] == GIVEN_HERE
     assert found["transcriber", "assemblyai"] == "key missing: ASSEMBLYAI_API_KEY"
@@ -145,8 +145,20 @@ def test_a_provider_is_ready_by_the_keys_of_a_tab() -> None:
     assert found["voice", "embedded"] == "ready"
     assert found["voice", "playht"].startswith("legacy: the service closed at the end of 2025")
     own = {"DEEPGRAM_API_KEY": Secret("own")}
-    labels = [label for label, _ in providers_of("transcriber", offers(states, own, own))]
+    labels = [label for label, _ in providers_of("transcriber", offers(states, own, own, {}))]
     assert "Deepgram · ready" in labels
+
+
+def test_an_address_spares_the_region_on_the_page_too() -> None:
+    services = {"azure_url": "ws://127.0.0.1:1"}
+    states, given = provider_states({}, services), {"AZURE_SPEECH_KEY": KEY}
+    keys = {name: Secret(str(text)) for name, text in given.items()}
+    words = {
+        offer.state.provider.key: offer.words
+        for offer in offers(states, {}, keys, services)
+        if offer.state.provider.role == "voice"
+    }
+    assert words["azure"] == GIVEN_HERE
 
 
 def test_keys_are_asked_for_where_nothing_else_is_missing() -> None:

@@ -61,12 +61,14 @@ def offers(
     states: Sequence[ProviderState],
     own: Mapping[str, Secret],
     keys: Mapping[str, Secret],
+    services: Mapping[str, Any],
 ) -> list[Offer]:
-    """The providers of `states`, which the owner's keys decided, as they are with all `keys`."""
+    """The providers of `states`, which the owner's keys decided, as they are with all `keys`; an
+    address in `services` may spare one."""
     handler, found = VoiceHandler(keys), list[Offer]()
     for state in states:
-        variables = state.provider.variables
-        now = handler.state(state.provider) if variables and state.remedy else state
+        variables = state.provider.wanted(services)
+        now = handler.state(state.provider, services) if variables and state.remedy else state
         missing = tuple(name for name in variables if not keys.get(name))
         lacked = any(not own.get(name) for name in variables)
         found.append(Offer(now, missing, given=lacked and not missing))

@@ -55,7 +55,7 @@ def mount_page(
     """
     base = settings() if base is None else base
     if states is None:
-        states = provider_states(base.keys, asdict(base.providers))
+        states = provider_states(base.keys, asdict(base.providers) | base.services.chosen())
     visits = Visits(app.state.sessions, base, keys)
     handlers = Handlers(visits)
     settling = SettingsHandlers(visits, base, states, voice)

@@ -51,7 +51,7 @@ class SettingsHandlers:
 
     def offers(self, visit: Visit) -> list[Offer]:
         """The providers as a tab may have them."""
-        return offers(self.states, self.base.keys, visit.base.keys)
+        return offers(self.states, self.base.keys, visit.base.keys, self.base.services.chosen())
 
     def shown(self, visit: Visit) -> Shown:
         """What a tab's controls are made of."""

@@ -156,7 +156,7 @@ def test_a_voice_that_goes_quiet_in_the_middle_is_given_up() -> None:
 
 
 def test_a_voice_goes_by_provider_voice_and_model() -> None:
-    every = offers(provider_states({}), {}, {"ELEVENLABS_API_KEY": Secret("given")})
+    every = offers(provider_states({}), {}, {"ELEVENLABS_API_KEY": Secret("given")}, {})
     known = candidates(every)
     names = [one.name for one in known]
     assert names[0].startswith("elevenlabs/")
