@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from bench.engine import fallback, turns
+from bench.engine import echo, fallback, turns
+from bench.engine.echo import Echo
 from bench.engine.retold import Retold
 from bench.engine.settings import ConversationSettings
 from bench.engine.transcript import Message
@@ -43,9 +45,9 @@ def settings(**changed: Any) -> Mutation:
     return mutate
 
 
-def forgetful(name: str) -> Mutation:
+def forgetful(name: str, where: ModuleType = turns) -> Mutation:
     """An engine that knows no words of some kind."""
-    return lambda patch: patch.setattr(turns, name, lambda *words: False)
+    return lambda patch: patch.setattr(where, name, lambda *words: False)
 
 
 def history_as_intended(patch: pytest.MonkeyPatch) -> None:
@@ -89,7 +91,7 @@ def gullible(patch: pytest.MonkeyPatch) -> None:
 
 def incorrigible(patch: pytest.MonkeyPatch) -> None:
     """An engine that does not learn from sounds that stop as soon as it is silent."""
-    patch.setattr(TurnTaker, "_learn_short_sound", lambda self, at: None)
+    patch.setattr(Echo, "sound_ended", lambda self, held_seconds: None)
 
 
 def alone(patch: pytest.MonkeyPatch) -> None:
@@ -178,7 +180,9 @@ BREAKS: dict[str, Break] = {
     ),
     "g711": Break("only the surest speech counts", "stop_ms", settings(vad_threshold=0.999)),
     "late-line": Break("it wants three words", "stop_ms", settings(barge_in="on-words(3)")),
-    "echo-minus-20db": Break("it does not know its own words", "interrupts", forgetful("is_echo")),
+    "echo-minus-20db": Break(
+        "it does not know its own words", "interrupts", forgetful("is_echo", echo)
+    ),
     "echo-minus-35db": Break("it never learns its echo", "hold_ms", incorrigible),
     "barge-in-never": Break(
         "it holds all the same", "events", settings(barge_in="hold-then-decide")

@@ -79,13 +79,14 @@ class SettingsHandlers:
                 self._refuse_what_is_not_ready(visit, control.name, value)
                 if (role := WHOSE.get(control.name)) is not None:
                     await asyncio.to_thread(load, visit.asked | asked, role, base=visit.base)
+                before = self.shown(visit)
                 visit.ask(**asked)
             except ConfigError as error:
-                told, start = problem(str(error)), gr.skip()
-            else:
-                told, start = control.applies, {"start": visit.start()}
-            shown = self.shown(visit)
-            return [start, told, *(one.update(shown) for one in (control, *beside))]
+                back = control.update(self.shown(visit))
+                return [gr.skip(), problem(str(error)), back, *([gr.skip()] * len(beside))]
+            after = self.shown(visit)
+            changed = [_difference(one, before, after) for one in beside]
+            return [{"start": visit.start()}, control.applies, gr.skip(), *changed]
 
         return change
 
@@ -173,3 +174,10 @@ class SettingsHandlers:
                     label=provider.label, role=ROLES[provider.role][2], why=offer.words
                 )
                 raise ConfigError(f"{told}{key}")
+
+
+def _difference(control: Control, before: Shown, after: Shown) -> Any:
+    """What the page is told of a control that others may have changed: nothing if none did, since
+    somebody may be changing it this moment."""
+    now = control.update(after)
+    return gr.skip() if now == control.update(before) else now
