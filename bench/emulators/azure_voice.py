@@ -7,7 +7,6 @@ import json
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -26,6 +25,7 @@ from bench.simulation.faults import REFUSALS, Fault
 KEY = usp.KEY
 _PATHS = ("/tts/", "/cognitiveservices/websocket/")
 _FORMAT = re.compile(r"raw-(\d+)(k?)hz-16bit-mono-pcm")
+_CLAUSE = re.compile(r"[.,;:!?–—…]+\s")
 _STREAM = "emulated"
 _BUSY = {"http_429": 4429, "http_503": 1013}  # close codes, once a connection is open
 _UNREADABLE = 1007
@@ -33,6 +33,9 @@ _UNREADABLE = 1007
 
 class AzureVoiceEmulator:
     """A synthesizer at every address that Azure's SDK may open, with SSML or a stream of text.
+
+    What the service waits for before it says a part of a stream is not known: here it is the end
+    of a clause.
 
     Refusals are met by a request on an open connection, which is closed; with `at_the_door` by who
     wants to open one, be it long before there is something to say.
@@ -93,13 +96,31 @@ class AzureVoiceEmulator:
             self.open.remove(connection)
 
 
-@dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a client asked for, of one text."""
+    """What a client asked for: a text, which may follow piece by piece.
 
-    text: str
-    voice: str
-    rate: int
+    `asked` is what tests see of it; `texts` are what is said at a time, None after the last.
+    """
+
+    def __init__(self, voice: str, rate: int) -> None:
+        self.rate = rate
+        self.asked: dict[str, Any] = {"text": "", "voice": voice, "rate": rate}
+        self.texts = asyncio.Queue[str | None](1000)
+        self._held = ""  # until it is long enough to be said
+
+    def take(self, text: str) -> None:
+        """The text goes on: what ends with a clause is said."""
+        self.asked["text"] += text
+        self._held += text
+        if ends := [clause.end() for clause in _CLAUSE.finditer(self._held)]:
+            self.texts.put_nowait(self._held[: ends[-1]])
+            self._held = self._held[ends[-1] :]
+
+    def end(self) -> None:
+        """The rest of it is said, and nothing follows."""
+        if self._held.strip():
+            self.texts.put_nowait(self._held)
+        self.texts.put_nowait(None)
 
 
 class _Session:
@@ -108,7 +129,7 @@ class _Session:
     def __init__(self, server: AzureVoiceEmulator, connection: ServerConnection) -> None:
         self._server, self._connection = server, connection
         self._context: dict[str, Any] = {}
-        self._pieces = list[str]()
+        self._written: _Wanted | None = None  # a text that is still being written
         self._answers = list[asyncio.Task[None]]()
 
     async def run(self) -> bool:
@@ -118,8 +139,10 @@ class _Session:
                 async for frame in self._connection:
                     message = usp.read(frame)
                     if (wanted := self._wanted(message)) is not None:
-                        work = self._answer(message.request_id, wanted)
-                        self._answers.append(group.create_task(work, name="emulator's answer"))
+                        work = _Answer(self._server, self._connection, message.request_id, wanted)
+                        self._answers.append(
+                            group.create_task(work.run(), name="emulator's answer")
+                        )
             except ConnectionClosed:
                 pass
             unfinished = [task for task in self._answers if not task.done()]
@@ -128,90 +151,122 @@ class _Session:
         return bool(unfinished)
 
     def _wanted(self, message: usp.Message) -> _Wanted | None:
-        """What is to be said now that this message came, if anything."""
+        """What is to be said from now on, if this message asks for anything new."""
         match message.path:
             case "synthesis.context":
                 self._context = json.loads(message.body)["synthesis"]
             case "ssml":
                 document = ElementTree.fromstring(message.body)
                 named = next((one.get("name", "") for one in document if one.get("name")), "")
-                return self._asked("".join(document.itertext()), named)
+                wanted = self._asked(named)
+                wanted.asked["text"] = text = "".join(document.itertext())
+                wanted.texts.put_nowait(text)
+                wanted.texts.put_nowait(None)
+                return wanted
             case "text.piece":
-                self._pieces.append(message.body.decode())
+                return self._take(message.body.decode())
             case "text.end":
-                text, self._pieces = "".join(self._pieces), []
-                return self._asked(text, str(self._context.get("input", {}).get("voiceName", "")))
+                wanted, self._written = self._written, None
+                if wanted is not None:
+                    wanted.end()
             case _:
                 pass
         return None
 
-    def _asked(self, text: str, named: str) -> _Wanted:
-        form = _FORMAT.fullmatch(str(self._context.get("audio", {}).get("outputFormat", "")))
-        rate = int(form[1]) * (1000 if form[2] else 1) if form else 0
-        self._server.requests.append({"text": text, "voice": named, "rate": rate})
-        return _Wanted(text, named, rate)
+    def _take(self, piece: str) -> _Wanted | None:
+        """A piece of a text; what it begins, when it is the first."""
+        wanted = self._written
+        if wanted is None:
+            named = str(self._context.get("input", {}).get("voiceName", ""))
+            self._written = self._asked(named)
+            self._written.take(piece)
+            return self._written
+        wanted.take(piece)
+        return None
 
-    async def _answer(self, request_id: str, wanted: _Wanted) -> None:
-        trouble = self._server.trouble
-        fault = trouble.begins()
+    def _asked(self, named: str) -> _Wanted:
+        form = _FORMAT.fullmatch(str(self._context.get("audio", {}).get("outputFormat", "")))
+        wanted = _Wanted(named, int(form[1]) * (1000 if form[2] else 1) if form else 0)
+        self._server.requests.append(wanted.asked)
+        return wanted
+
+
+class _Answer:
+    """The speech of one text; `_samples` is how much of it there is so far."""
+
+    def __init__(
+        self,
+        server: AzureVoiceEmulator,
+        connection: ServerConnection,
+        request_id: str,
+        wanted: _Wanted,
+    ) -> None:
+        self._server, self._connection = server, connection
+        self._request_id, self._wanted = request_id, wanted
+        self._samples = 0
+
+    async def run(self) -> None:
+        """Say it, or turn the request down."""
+        fault = self._server.trouble.begins()
         if fault is not None and fault.kind in _BUSY:
             await self._connection.close(_BUSY[fault.kind], "Try again later.")
         elif fault is not None:  # it is never heard of again
             await asyncio.Event().wait()
-        elif not wanted.rate:
+        elif not self._wanted.rate:
             await self._connection.close(_UNREADABLE, "Unsupported output format.")
         else:
-            await self._speak(request_id, wanted)
+            await self._speak()
 
-    async def _speak(self, request_id: str, wanted: _Wanted) -> None:
-        server, about = self._server, {"serviceTag": f"tag-{request_id}"}
-        await self._send("turn.start", request_id, {"context": about})
+    async def _speak(self) -> None:
+        server, about = self._server, {"serviceTag": f"tag-{self._request_id}"}
+        await self._send("turn.start", {"context": about})
         stream = {"type": "inline", "streamId": _STREAM}
-        await self._send("response", request_id, {"context": about, "audio": stream})
+        await self._send("response", {"context": about, "audio": stream})
         spoilt = server.trouble.suffers(SPOILT)
         slow = server.trouble.suffers(("slow",))
-        if spoilt is None or spoilt.kind != "empty_audio":
-            rate = made_at(wanted.rate, spoilt)
-            spoken = await server.voice(wanted.text, rate)
-            if not await self._stream(request_id, spoken, rate, slow.factor if slow else 1.0):
-                return
-        await self._send("turn.end", request_id, {})
+        rate = made_at(self._wanted.rate, spoilt)
+        while (text := await self._wanted.texts.get()) is not None:
+            if spoilt is None or spoilt.kind != "empty_audio":
+                spoken = await server.voice(text, rate)
+                if not await self._stream(spoken, rate, slow.factor if slow else 1.0):
+                    return
+        end = {"Type": "SessionEnd", "Data": {"Offset": usp.ticks(self._samples, rate)}}
+        await self._send("audio.metadata", {"Metadata": [end]})
+        await self._send("turn.end", {})
 
-    async def _stream(self, request_id: str, spoken: Spoken, rate: int, delay: float) -> bool:
+    async def _stream(self, spoken: Spoken, rate: int, delay: float) -> bool:
         """Send the audio piece by piece, with the words that begin in each; False when it broke."""
-        server, at = self._server, 0.0
-        before = server.trouble.spoken(samples_in(spoken.pcm) / rate)
+        server, begin = self._server, self._samples
+        before = server.trouble.spoken(samples_in(spoken.pcm) / rate) - begin / rate
         for pcm, words in _pieces(spoken, round(server.piece_seconds * rate)):
-            seconds = samples_in(pcm) / rate
+            at, seconds = self._samples / rate, samples_in(pcm) / rate
             fault = server.trouble.breaks(before + at, before + at + seconds)
-            if fault is not None and await self._break(request_id, fault):
+            if fault is not None and await self._break(fault):
                 return False
             await clock.sleep(delay * (server.factor() * seconds if at else server.first()))
             if server.boundaries:
                 for word in words:
-                    await self._send("audio.metadata", request_id, _boundary(word, rate))
-            await self._connection.send(usp.sound(request_id, _STREAM, pcm))
-            at += seconds
-        end = {"Type": "SessionEnd", "Data": {"Offset": usp.ticks(samples_in(spoken.pcm), rate)}}
-        await self._send("audio.metadata", request_id, {"Metadata": [end]})
+                    await self._send("audio.metadata", _boundary(word, begin, rate))
+            await self._connection.send(usp.sound(self._request_id, _STREAM, pcm))
+            self._samples += samples_in(pcm)
         return True
 
-    async def _break(self, request_id: str, fault: Fault) -> bool:
+    async def _break(self, fault: Fault) -> bool:
         """Stall, spoil or break off an answer under way; whether it is over."""
         match fault.kind:
             case "stall":
                 await clock.sleep(fault.for_seconds)
                 return False
             case "malformed":
-                whole = usp.written("audio.metadata", request_id, {"Metadata": []})
+                whole = usp.written("audio.metadata", self._request_id, {"Metadata": []})
                 await self._connection.send(whole[:-3])
-                await self._send("turn.end", request_id, {})
+                await self._send("turn.end", {})
             case _:
                 self._connection.transport.abort()
         return True
 
-    async def _send(self, path: str, request_id: str, content: dict[str, Any]) -> None:
-        await self._connection.send(usp.written(path, request_id, content))
+    async def _send(self, path: str, content: dict[str, Any]) -> None:
+        await self._connection.send(usp.written(path, self._request_id, content))
 
 
 def _pieces(spoken: Spoken, samples: int) -> Iterator[tuple[bytes, list[Word]]]:
@@ -225,8 +280,9 @@ def _pieces(spoken: Spoken, samples: int) -> Iterator[tuple[bytes, list[Word]]]:
         yield spoken.pcm[start : start + size], begin
 
 
-def _boundary(word: Word, rate: int) -> dict[str, Any]:
+def _boundary(word: Word, before: int, rate: int) -> dict[str, Any]:
     text = {"Text": word.text, "Length": len(word.text), "BoundaryType": "WordBoundary"}
-    begin = usp.ticks(word.start_sample, rate)
-    data = {"Offset": begin, "Duration": usp.ticks(word.end_sample, rate) - begin, "text": text}
+    begin = usp.ticks(before + word.start_sample, rate)
+    end = usp.ticks(before + word.end_sample, rate)
+    data = {"Offset": begin, "Duration": end - begin, "text": text}
     return {"Metadata": [{"Type": "WordBoundary", "Data": data}]}

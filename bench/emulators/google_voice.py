@@ -21,13 +21,18 @@ from bench.simulation.faults import Fault
 KEY = "a-google-key-for-emulators"
 PATH = "google.cloud.texttospeech.v1.TextToSpeech/StreamingSynthesize"
 USUAL_RATE = 24_000
+_IDLE = (
+    "Stream aborted due to long duration elapsed without input sent. Input must be sent "
+    "continuously, at least every {:g}s seconds."
+)
 
 
 class GoogleVoiceEmulator:
     """A server of `TextToSpeech/StreamingSynthesize`, version 1, in PCM.
 
     `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
-    further one, as a share of its length. `requests` keeps what each call asked for (voice,
+    further one, as a share of its length. Without a request for `idle_seconds` a call that is not
+    half-closed is aborted. `requests` keeps what each call asked for (voice,
     language_code, sample_rate_hertz, texts), `gone` the instants at which a client left an answer
     unfinished.
     """
@@ -39,6 +44,7 @@ class GoogleVoiceEmulator:
         first: Callable[[], float] = lambda: 0.15,
         factor: Callable[[], float] = lambda: 0.2,
         piece_seconds: float = 0.25,
+        idle_seconds: float = 5.0,
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
         voice: Voice = tones,
@@ -48,6 +54,7 @@ class GoogleVoiceEmulator:
         self.url = ""
         self._first, self._factor = first, factor
         self._piece_seconds, self._voice = piece_seconds, voice
+        self._idle_seconds = idle_seconds
         self._trouble = Trouble(faults, "tts", turn)
         self._server = GoogleServer(key, self._trouble)
 
@@ -68,7 +75,7 @@ class GoogleVoiceEmulator:
         self, requests: Any, call: Call
     ) -> AsyncGenerator[texttospeech.StreamingSynthesizeResponse, None]:
         answer: _Answer | None = None
-        async for request in requests:
+        while (request := await self._next(requests, call)) is not None:
             text = str(request.input.text)
             if answer is None:
                 self.requests.append(asked := await _asked(request.streaming_config, call))
@@ -81,6 +88,13 @@ class GoogleVoiceEmulator:
                 answer.asked["texts"].append(text)
                 async for piece in self._say(text, answer, call):
                     yield texttospeech.StreamingSynthesizeResponse(audio_content=piece)
+
+    async def _next(self, requests: Any, call: Call) -> Any | None:
+        try:
+            async with clock.deadline(self._idle_seconds):
+                return await anext(requests, None)
+        except TimeoutError:
+            await refuse(call, Code.ABORTED, _IDLE.format(self._idle_seconds))
 
     async def _say(self, text: str, answer: _Answer, call: Call) -> AsyncGenerator[bytes, None]:
         """The pieces of a text, each when it is due."""

@@ -31,6 +31,9 @@ from bench.settings import Secret
 PROVIDER = "azure"
 TICKS_PER_SECOND = 10_000_000  # of 100 ns, in which the SDK counts time
 LAST_CALLBACKS_SECONDS = 0.05
+DOMAIN, CHINESE_DOMAIN = "speech.microsoft.com", "speech.azure.cn"
+TAKING_TEXT = "/cognitiveservices/websocket/v2"
+_REGION = re.compile(r"[A-Za-z0-9-]+")
 _QUIRKS = {
     "SPEECH-Error-MaxRetryCount": "0",
     "SPEECH-Error-RetryConnectionFailures": "false",
@@ -205,7 +208,7 @@ class Subscription:
     """Where an agent config says the service is, and as whom to ask: `azure_url`, or a region.
 
     Raises:
-        ConfigError: there is no key, or neither an address nor a region.
+        ConfigError: there is no key, or neither an address nor a usable region.
     """
 
     def __init__(self, agent_config: Mapping[str, Any]) -> None:
@@ -215,26 +218,41 @@ class Subscription:
         self._region = Secret("")
         if self._url is None:
             self._region = key_of(agent_config, "AZURE_SPEECH_REGION", PROVIDER)
+            if not _REGION.fullmatch(self._region.reveal()):  # the key goes to where it names
+                raise ConfigError(f"{PROVIDER}: AZURE_SPEECH_REGION is no region, such as westus")
 
-    def service(self) -> SpeechConfig:
-        """The SDK's own configuration, without its retries.
+    def service(self, *, takes_text: bool = False) -> SpeechConfig:
+        """The SDK's own configuration, without its retries; `takes_text` is that of the voices
+        which are given a text while it is written.
 
         Raises:
             ConfigError: the SDK takes no such region or address.
         """
         key = self.key.reveal()
+        url = self._taking_text() if takes_text else self._url
         try:
-            if self._url is None:
+            if url is None:
                 config = SpeechConfig(subscription=key, region=self._region.reveal())
-            elif urlsplit(self._url).path.strip("/"):
-                config = SpeechConfig(subscription=key, endpoint=self._url)
+            elif urlsplit(url).path.strip("/"):
+                config = SpeechConfig(subscription=key, endpoint=url)
             else:  # the SDK fills in a path for each role
-                config = SpeechConfig(subscription=key, host=self._url.rstrip("/"))
+                config = SpeechConfig(subscription=key, host=url.rstrip("/"))
         except (RuntimeError, ValueError):
             raise ConfigError(f"{PROVIDER}: not a region or an address of the service") from None
         for name, value in _QUIRKS.items():
             config.set_property_by_name(name, value)
         return config
+
+    def _taking_text(self) -> str:
+        """The address of version 2 of the voices' protocol, of which the SDK knows none."""
+        if self._url is None:
+            region = self._region.reveal()
+            domain = CHINESE_DOMAIN if region.startswith("china") else DOMAIN
+            return f"wss://{region}.tts.{domain}{TAKING_TEXT}"
+        path = urlsplit(self._url).path.rstrip("/")
+        if not path:
+            return self._url.rstrip("/") + TAKING_TEXT
+        return re.sub(r"/v1(?=/?$)", "/v2", self._url)
 
 
 def failure(

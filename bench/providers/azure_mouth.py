@@ -13,6 +13,8 @@ from azure.cognitiveservices.speech import (
     Connection,
     ResultFuture,
     SpeechConfig,
+    SpeechSynthesisRequest,
+    SpeechSynthesisRequestInputType,
     SpeechSynthesizer,
 )
 
@@ -54,6 +56,7 @@ class Mouth:
         self._connection: Connection | None = None
         self._signals = Signals()
         self._asked: ResultFuture | None = None
+        self._written: SpeechSynthesisRequest | None = None
         self._events: Events[Told] | None = None
 
     def open(self) -> None:
@@ -76,13 +79,33 @@ class Mouth:
         self._events = events
         self._asked = synthesizer.start_speaking_text_async(text)
 
+    def begin(self, events: Events[Told]) -> None:
+        """Ask for a text that is still being written: it follows in pieces."""
+        synthesizer = self._made()
+        self._end_asking()
+        self._events = events
+        self._written = SpeechSynthesisRequest(SpeechSynthesisRequestInputType.TextStream)
+        self._asked = synthesizer.speak_async(self._written)
+
+    def write(self, piece: str) -> None:
+        """Go on with the text, unless it is over, of which `events` were told."""
+        if self._written is not None:
+            with contextlib.suppress(RuntimeError):
+                self._written.input_stream.write(piece)
+
+    def finish(self) -> None:
+        """No piece follows."""
+        if self._written is not None:
+            with contextlib.suppress(RuntimeError):
+                self._written.input_stream.close()
+
     def close(self) -> None:
         """Stop what is being made, and hang up."""
         self._signals.cut()
         if self._synthesizer is not None:
             self._synthesizer.stop_speaking_async().get()
         self._end_asking()
-        self._synthesizer = self._connection = self._events = None
+        self._synthesizer = self._connection = self._events = self._written = None
 
     def _connect(self) -> None:
         with contextlib.suppress(ConfigError, RuntimeError):
@@ -117,6 +140,7 @@ class Mouth:
         asked, self._asked = self._asked, None
         if asked is not None:
             asked.get()
+        self._written = None
 
     def _is_connected(self, connected: bool) -> None:
         self.connected = connected

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -12,13 +11,9 @@ from azure.cognitiveservices.speech import (
     SpeechSynthesisOutputFormat,
 )
 
-from bench import clock
-from bench.audio import seconds_in
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer, SynthesisResult
-from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
-from bench.providers.azure_bridge import PROVIDER, Events, Subscription, ended, failure, native
-from bench.providers.azure_mouth import Mouth, Told
-from bench.providers.connections import CONNECT_SECONDS, FIRST_RESULT_SECONDS
+from bench.providers.azure_booth import Booth, Text, WholeText, WrittenText
+from bench.providers.azure_bridge import PROVIDER, Subscription
 from bench.providers.pieces import pieces
 from bench.providers.spoken_words import SpokenWords
 
@@ -30,19 +25,25 @@ FORMATS = {
     24_000: SpeechSynthesisOutputFormat.Raw24Khz16BitMonoPcm,
     48_000: SpeechSynthesisOutputFormat.Raw48Khz16BitMonoPcm,
 }
-EVENTS = 4096  # that may wait to be read: many minutes of one sentence
+WAITS = {
+    PropertyId.SpeechSynthesis_FrameTimeoutInterval: "100000000",  # ms
+    PropertyId.SpeechSynthesis_RtfTimeoutThreshold: "10",
+}
+"""The SDK's own patience, without which it gives a text up whose writer pauses for 3 s."""
 
 
 class AzureSynthesizer(BaseSynthesizer):
-    """Speech as it is made, with word times, over one connection that is kept open.
+    """Speech as it is made, with word times, over connections that are kept open.
 
     `synthesizer_config` may hold `voice` (its name), `language` (whose usual voice speaks, when
     none is named), `voice_model` (the id of a custom endpoint) and `azure_url`: the address (ws://
     or wss://) of a server that speaks the same protocol, instead of a region. Sentences are made
-    one after the other. To stop one closes the connection; the next is opened right away.
+    one after the other. Texts that are still being written have an address of the service, and
+    a connection, of their own.
     """
 
     provider = PROVIDER
+    streams_text = True
 
     def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(synthesizer_config)
@@ -50,88 +51,53 @@ class AzureSynthesizer(BaseSynthesizer):
         self._subscription = Subscription(config)
         self.model: str | None = config.get("voice_model")
         self.voice = config.get("voice") or ("" if config.get("language") else VOICE)
-        self._mouth: Mouth | None = None
-        self._speaking = asyncio.Lock()
-        self._leaving: list[asyncio.Future[None]] = []
+        self._booth: Booth | None = None
+        self._taking_text: Booth | None = None
 
     async def warm_up(self) -> None:
         """Open the connection; whether that worked is for the first text to tell."""
-        if self._mouth is None:
-            self._mouth = Mouth(self._rate, self._service)
-            self._mouth.open()
-            await self._mouth.ready()
+        await self._for_whole().open(self._rate).ready()
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; words are known as they are told, ahead of their audio."""
-        spoken = SpokenWords(message.text, self.sampling_rate)
-        audio = self._audio(spoken, self._rate)
-        chunks = pieces(audio, self._rate, self.sampling_rate, chunk_size)
-        return SynthesisResult(chunks, spoken.up_to)
+        text = WholeText(SpokenWords(message.text, self.sampling_rate))
+        return self._speech(self._for_whole(), text, chunk_size)
+
+    async def create_streamed_speech(
+        self, texts: AsyncGenerator[str, None], chunk_size: int
+    ) -> SynthesisResult:
+        """Begin to say a text that is still being written, word by word as it comes; closing the
+        result closes `texts`."""
+        if self._taking_text is None:
+            key = self._subscription.key
+            self._taking_text = Booth(lambda rate: self._service(rate, takes_text=True), key)
+        self._taking_text.open(self._rate)
+        text = WrittenText(SpokenWords("", self.sampling_rate), texts)
+        return self._speech(self._taking_text, text, chunk_size)
 
     async def terminate(self) -> None:
         """Hang up."""
-        self._leave(again=False)
-        await ended(self._leaving)
+        for booth in (self._booth, self._taking_text):
+            if booth is not None:
+                await booth.close()
+
+    def _speech(self, booth: Booth, text: Text, chunk_size: int) -> SynthesisResult:
+        rate = self._rate
+        chunks = pieces(booth.speech(text, rate), rate, self.sampling_rate, chunk_size)
+        result = text.spoken.result = SynthesisResult(chunks, text.spoken.up_to)
+        return result
 
     @property
     def _rate(self) -> int:
         return self.sampling_rate if self.sampling_rate in FORMATS else USUAL_RATE
 
-    async def _audio(self, spoken: SpokenWords, rate: int) -> AsyncGenerator[bytes, None]:
-        """The PCM as it comes; while it waits to be fetched, the next text may be made."""
-        await self._speaking.acquire()
-        turn = _Turn(self._speaking)
-        again = False
-        try:
-            mouth = self._mouth = self._opened(rate)
-            await mouth.ready()
-            events = Events[Told](EVENTS, turn.follow)
-            await mouth.thread.call(lambda: mouth.say(spoken.text, events))
-            while (told := await self._next(events, mouth, spoken)).kind != "done":
-                if told.kind == "audio":
-                    spoken.hear(seconds_in(told.audio, rate))
-                    yield told.audio
-        except (GeneratorExit, asyncio.CancelledError):
-            again = True
-            raise
-        except RuntimeError as error:
-            raise ConnectFailed(self.provider, native(error)) from None
-        finally:
-            if turn.over():  # the service has not done its part
-                self._leave(again=again)
-        spoken.finish()
-        if not spoken.complete:  # the SDK leaves out what it cannot read, without a word
-            raise BrokenStream(self.provider, "the speech ended before its text did")
+    def _for_whole(self) -> Booth:
+        if self._booth is None:
+            self._booth = Booth(self._service, self._subscription.key)
+        return self._booth
 
-    async def _next(self, events: Events[Told], mouth: Mouth, spoken: SpokenWords) -> Told:
-        limit = FIRST_RESULT_SECONDS if mouth.connected else CONNECT_SECONDS
-        try:
-            async with clock.deadline(limit):
-                told = await events.next()
-        except TimeoutError:
-            raise self._late(mouth) from None
-        if told.kind == "failed":
-            begun = spoken.seconds > 0.0
-            raise failure(told.code, told.text, self._subscription.key, begun=begun)
-        if told.kind == "word":
-            begin, end = (round(at * self.sampling_rate) for at in (told.begin, told.end))
-            spoken.add(told.text, begin, end)
-        return told
-
-    def _late(self, mouth: Mouth) -> ProviderError:
-        if mouth.connected:
-            return Stalled(self.provider, "no audio in time")
-        return ConnectFailed(self.provider, "no handshake in time")
-
-    def _opened(self, rate: int) -> Mouth:
-        """What speaks at this rate, made anew where it has to be."""
-        if self._mouth is not None and self._mouth.rate == rate:
-            return self._mouth
-        self._leave(again=False)
-        return Mouth(rate, self._service)
-
-    def _service(self, rate: int) -> SpeechConfig:
-        config = self._subscription.service()
+    def _service(self, rate: int, *, takes_text: bool = False) -> SpeechConfig:
+        config = self._subscription.service(takes_text=takes_text)
         if self.voice:
             config.speech_synthesis_voice_name = self.voice
         else:
@@ -140,34 +106,6 @@ class AzureSynthesizer(BaseSynthesizer):
             config.endpoint_id = self.model
         config.set_speech_synthesis_output_format(FORMATS[rate])
         config.set_property(PropertyId.SpeechServiceResponse_RequestPunctuationBoundary, "false")
+        for name, value in WAITS.items() if takes_text else ():
+            config.set_property(name, value)
         return config
-
-    def _leave(self, *, again: bool) -> None:
-        """Let go of what speaks, in the background; `again`: open the next one there as well."""
-        mouth, self._mouth = self._mouth, None
-        if mouth is None:
-            return
-        self._leaving = [one for one in self._leaving if not one.done()]
-        self._leaving.append(mouth.thread.end(mouth.close))
-        if again:
-            self._mouth = Mouth(mouth.rate, self._service)
-            self._mouth.open()
-
-
-class _Turn:
-    """One text's right to be made, until the service has done its part."""
-
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock: asyncio.Lock | None = lock
-
-    def follow(self, told: Told) -> None:
-        """Whatever is told comes by here, be it read yet or not."""
-        if told.kind == "done":
-            self.over()
-
-    def over(self) -> bool:
-        """The next one may be made; False when that was known already."""
-        lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
-        return lock is not None
