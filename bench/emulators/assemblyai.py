@@ -45,7 +45,7 @@ AT_ONCE = (1013, 3009, 4001, 4002, 4102)  # the rest comes with the first word
 class AssemblyAIEmulator:
     """A server of `/v3/ws`, which hears the words of `feed` in the audio it is sent.
 
-    Frames are to hold 50 to 1000 ms, and must not come faster than `Pace` allows. A turn is over
+    Frames are to hold 50 to 1000 ms, and must not be minutes ahead of real time. A turn is over
     when the made-up confidence passes `end_of_turn_confidence_threshold`, and not before
     `min_turn_silence`, or after `max_turn_silence`. `sessions` keeps the query of each connection,
     `controls` the kinds of its text messages, `lengths` the samples of its frames, `gone` the

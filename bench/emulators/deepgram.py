@@ -24,6 +24,7 @@ from bench.simulation.truth import TruthFeed
 KEY = "a-deepgram-key-for-emulators"
 PATIENCE_SECONDS = 10.0  # without a frame from the client
 INTERNAL_ERROR = 1011
+KEYTERM_MODELS = ("nova-3", "flux")  # by the begin of their names; the others take keywords
 MALFORMED = '{"type": "Results", "channel": {"alternat'
 
 
@@ -55,8 +56,9 @@ class DeepgramEmulator:
     """A server of `/v1/listen`, which hears the words of `feed` in the audio it is sent.
 
     `interim` and `final` draw how many seconds of audio later it knows a script's words. `sessions`
-    keeps the query of each connection, `controls` the kinds of its text messages, `samples` what it
-    was sent in all, `gone` the instants at which clients left without a word. `closes_with` is a
+    keeps the query of each connection (what is in it more than once joined by commas), `controls`
+    the kinds of its text messages, `samples` what it was sent in all, `gone` the instants at which
+    clients left without a word. `closes_with` is a
     code and a description: a session is told of that error at its first word and closed.
     """
 
@@ -90,7 +92,10 @@ class DeepgramEmulator:
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
         """Why a session that is asked for like that cannot be had; "" when it can."""
-        return "" if path in self.paths else "There is nothing here."
+        if path not in self.paths:
+            return "There is nothing here."
+        wrong = "keywords" if query.get("model", "").startswith(KEYTERM_MODELS) else "keyterm"
+        return f"This model knows no {wrong}." if wrong in query else ""
 
     def session(self, connection: ServerConnection, path: str, query: Mapping[str, str]) -> Session:
         """A session that was not refused."""
@@ -182,8 +187,10 @@ class _Results:
 
 
 def _asked(request: Request) -> tuple[str, dict[str, str]]:
-    address = urlsplit(request.path)
-    return address.path, dict(parse_qsl(address.query))
+    address, query = urlsplit(request.path), dict[str, str]()
+    for name, value in parse_qsl(address.query):
+        query[name] = f"{query[name]},{value}" if name in query else value
+    return address.path, query
 
 
 def _body(code: str, message: str) -> str:

@@ -8,7 +8,7 @@ from collections import deque
 
 from bench.audio import SAMPLE_RATE, samples_in
 
-KEPT_SECONDS = 10.0  # of audio that nothing final was said of: a stall is noticed sooner
+KEPT_SECONDS = 20.0  # of audio that nothing final was said of: two stalls are noticed sooner
 
 
 class Intake:

@@ -29,8 +29,8 @@ class Transcription:
     """What was said, as far as it is known.
 
     `words` carry sample positions in the microphone's audio where the provider has them;
-    `ends_turn` is the provider's own opinion, None when it has none; `utterance_id` groups the
-    partials of one final.
+    `ends_turn` is the provider's own opinion, None when it has none: False keeps the turn open,
+    pauses or not. `utterance_id` groups the partials of one final.
     """
 
     message: str

@@ -14,6 +14,8 @@ from bench.engine.echo import Echo
 from bench.engine.settings import ConversationSettings, barge_in_words
 from bench.engine.words import has_stop_word, is_backchannel, is_fragment, trails_off, words_of
 
+PROVIDER_END_SECONDS = 6.0  # for a provider that ends turns itself: of their own they wait 5
+
 
 class Bot(enum.Enum):
     """What the bot is doing."""
@@ -66,6 +68,7 @@ class TurnTaker:
         self._ended_at: float | None = None  # end of speech, or of words where there is no VAD
         self._words_at = 0.0
         self._provider_ended = False
+        self._provider_undecided = False  # it ends turns itself, and has not ended this one
         self._resume_at: float | None = None
         self._held_at: float | None = None
         self._echo = Echo()
@@ -228,6 +231,7 @@ class TurnTaker:
         if not self.speaking and self._ended_at is None:
             self._ended_at = at
         self._provider_ended = final and bool(ends_turn)
+        self._provider_undecided = ends_turn is False
 
     def _reply_at(self) -> float | None:
         if not self.text:
@@ -235,6 +239,8 @@ class TurnTaker:
         settings = self.settings
         if self._provider_ended:
             return self._words_at
+        if self._provider_undecided:
+            return max(self._words_at, self._ended_at or 0.0) + PROVIDER_END_SECONDS
         if self.speaking or self._ended_at is None:
             return self._words_at + settings.no_new_words_seconds
         if self._partial:
@@ -252,6 +258,8 @@ class TurnTaker:
     def _why(self) -> str:
         if self._provider_ended:
             return "provider"
+        if self._provider_undecided:
+            return "no final"
         if self.speaking or self._ended_at is None:
             return "no new words"
         if self._partial:
@@ -266,6 +274,6 @@ class TurnTaker:
         self._finals.clear()
         self._partial = ""
         self._ended_at = None
-        self._provider_ended = False
+        self._provider_ended = self._provider_undecided = False
         self._overlaps = True
         return Decision(Act.REPLY, reason, text)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from assemblyai.streaming.v3 import RealTimeParameters, SpeechModel, TurnEvent
+from assemblyai.streaming.v3 import (
+    HeartbeatEvent,
+    RealTimeParameters,
+    SpeechModel,
+    TurnEvent,
+)
 
 from bench import clock
 from bench.audio import SAMPLE_RATE
@@ -19,28 +24,31 @@ from bench.providers.connections import FIRST_RESULT_SECONDS, key_of
 from bench.providers.paced_frames import PacedFrames
 from bench.providers.utterances import Utterances
 
-MODEL = "universal-streaming-english"
+ENGLISH, MULTILINGUAL = "universal-streaming-english", "universal-streaming-multilingual"
+LANGUAGES = ("de", "en", "es", "fr", "it", "pt")  # of the multilingual one, which finds out which
+EVERY_LANGUAGE = "whisper-rt"
 URL = "wss://streaming.assemblyai.com"
 TURNS = ("end_of_turn_confidence_threshold", "min_turn_silence", "max_turn_silence")
 FRAME_SAMPLES = 800  # 50 ms, the least that a frame may hold
-PACE = 1.25  # times real time, at which what was held back is sent
+PACE = 4.0  # times real time, at which what was held back is sent
 BURST_SAMPLES = 3200
 KEEP_ALIVE_SECONDS = 4.0  # without audio
+UNSETTLED_SAMPLES = 2 * SAMPLE_RATE  # before a heartbeat: of words that are not told yet
 
 
 class AssemblyAITranscriber(BaseTranscriber):
     """Speech-to-text that decides itself when a turn is over (16-bit PCM at 16 kHz).
 
-    `transcriber_config` may hold `transcriber_model`, `language`, `assemblyai_url`: the address
-    (ws:// or wss://) of a server that speaks the same protocol, and what ends a turn:
+    `transcriber_config` may hold `transcriber_model`, `language`, `keyterms`, `assemblyai_url`: the
+    address (ws:// or wss://) of a server that speaks the same protocol, and what ends a turn:
     `end_of_turn_confidence_threshold`, `min_turn_silence` and `max_turn_silence` (milliseconds);
-    the service's own values hold unless given.
+    the service's own values hold unless given. Without a model the language chooses one.
 
     A turn is one utterance. Its final is the first message that says the turn is over; formatting
     is not asked for, since it comes with a second message, later, and changes no word. Models that
     format by themselves end with the formatted text. Audio goes in frames of 50 ms, and after a
-    reconnect at 1.25 times real time until it has caught up: the service wants "approximately" real
-    time and names no figure.
+    reconnect at four times real time until it has caught up: the service names no figure, and hangs
+    up on who is minutes ahead.
     """
 
     provider = PROVIDER
@@ -48,15 +56,16 @@ class AssemblyAITranscriber(BaseTranscriber):
     def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(transcriber_config)
         config = transcriber_config or {}
-        self.model = config.get("transcriber_model") or MODEL
-        language = config.get("language")
+        language = config.get("language") or "en"
+        self.model = config.get("transcriber_model") or _model_for(language)
         self._url = (config.get("assemblyai_url") or URL).rstrip("/")
         self._key = key_of(config, "ASSEMBLYAI_API_KEY", self.provider)
         try:
             self._parameters = RealTimeParameters(
                 sample_rate=SAMPLE_RATE,
                 speech_model=SpeechModel(self.model),
-                language_codes=[language] if language else None,
+                language_codes=_codes(self.model, language, given=bool(config.get("language"))),
+                keyterms_prompt=list(config.get("keyterms") or ()) or None,
                 session_heartbeat=True,
                 **{name: config[name] for name in TURNS if config.get(name) is not None},
             )
@@ -105,6 +114,7 @@ class AssemblyAITranscriber(BaseTranscriber):
                     await self._turn(event)
                 elif event.type == "Heartbeat":
                     self._beats = True
+                    self._pass_over(event)
         finally:
             sender.cancel()
             await Ending([sender])
@@ -127,6 +137,12 @@ class AssemblyAITranscriber(BaseTranscriber):
                     patience.extend(FIRST_RESULT_SECONDS)
                 await session.stream(frame)
 
+    def _pass_over(self, beat: HeartbeatEvent) -> None:
+        """What came long before a heartbeat between two turns held no words."""
+        if not self._speaking:
+            heard = beat.total_audio_received_ms * SAMPLE_RATE // 1000
+            self.intake.settled(self.placed(heard - UNSETTLED_SAMPLES))
+
     async def _turn(self, event: TurnEvent) -> None:
         if event.turn_order <= self._ended:
             return  # formatted, or out of order: a turn that is over stays as it was
@@ -141,6 +157,29 @@ class AssemblyAITranscriber(BaseTranscriber):
             return  # it says several times how things stand
         if self._utterances.is_news(said):
             await self.tell(said)
+
+
+def _model_for(language: str) -> str:
+    """The fastest model that hears a language."""
+    code = _code(language)
+    return ENGLISH if code == "en" else MULTILINGUAL if code in LANGUAGES else EVERY_LANGUAGE
+
+
+def _codes(model: str, language: str, *, given: bool) -> list[str] | None:
+    """What a model is told of the language, if it wants to be told.
+
+    Raises:
+        ValueError: it hears another one alone.
+    """
+    if model == ENGLISH and _code(language) != "en":
+        raise ValueError(f"{model} hears English alone, and language is {language}")
+    if not given or model in (ENGLISH, MULTILINGUAL, EVERY_LANGUAGE):
+        return None
+    return [_code(language)]
+
+
+def _code(language: str) -> str:
+    return language.partition("-")[0].lower()
 
 
 def _read(event: TurnEvent, utterance_id: str, placed: Callable[[int], int]) -> Transcription:
@@ -161,6 +200,6 @@ def _read(event: TurnEvent, utterance_id: str, placed: Callable[[int], int]) -> 
         min((word.confidence for word in words), default=1.0),
         final,
         words=words,
-        ends_turn=True if final else None,
+        ends_turn=final,
         utterance_id=utterance_id,
     )

@@ -91,7 +91,7 @@ class AssemblyAISession(AsyncRealTimeTranscriber):
         """Send a frame; where those before it do not get away, the session is broken."""
         queued = 0 if self._write_queue is None else self._write_queue.qsize()
         if queued > MOST_QUEUED_FRAMES:
-            self._put(BrokenStream(PROVIDER, "the line takes no more audio"))
+            await self._events.put(BrokenStream(PROVIDER, "the line takes no more audio"))
         else:
             await super().stream(data)
 
@@ -110,31 +110,27 @@ class AssemblyAISession(AsyncRealTimeTranscriber):
         try:
             await super()._read_loop()
         except (TypeError, ValueError, LookupError) as error:
-            self._put(BrokenStream(PROVIDER, f"not a message: {type(error).__name__}"))
+            broken = BrokenStream(PROVIDER, f"not a message: {type(error).__name__}")
         else:  # the SDK has nothing to say of an orderly end that nobody asked for
-            self._put(BrokenStream(PROVIDER, "the session was ended"))
+            broken = BrokenStream(PROVIDER, "the session was ended")
+        await self._events.put(broken)
 
-    def _happens(self, _: AsyncRealTimeTranscriber, event: Any) -> None:
-        self._put(event)
+    async def _happens(self, _: AsyncRealTimeTranscriber, event: Any) -> None:
+        await self._events.put(event)  # the SDK reads no further until there is room
 
-    def _fails(self, _: AsyncRealTimeTranscriber, error: RealTimeError) -> None:
+    async def _fails(self, _: AsyncRealTimeTranscriber, error: RealTimeError) -> None:
         cause = sys.exception()  # the SDK's words for it are fewer
         if isinstance(cause, InvalidStatus):
             answer = cause.response
             said = (answer.body or b"").decode("utf-8", "replace")
-            self._put(refused(PROVIDER, answer.status_code, answer.headers, said, self._key))
+            failed = refused(PROVIDER, answer.status_code, answer.headers, said, self._key)
         elif not self._is_open:
             late = isinstance(cause, TimeoutError)
             reason = "no handshake in time" if late else type(cause or error).__name__
-            self._put(ConnectFailed(PROVIDER, reason))
+            failed = ConnectFailed(PROVIDER, reason)
         else:
-            self._put(_error_of(error.code, quoted(str(error), self._key)))
-
-    def _put(self, event: Any) -> None:
-        """What nobody takes in time makes room for what comes later."""
-        if self._events.full():
-            self._events.get_nowait()
-        self._events.put_nowait(event)
+            failed = _error_of(error.code, quoted(str(error), self._key))
+        await self._events.put(failed)
 
 
 class _Closed(ConnectionClosed):

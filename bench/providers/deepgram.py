@@ -40,9 +40,9 @@ KEEP_ALIVE_SECONDS = 4.0  # without audio; the vendor hangs up after 10
 class DeepgramTranscriber(BaseTranscriber):
     """Speech-to-text while it is said, over Deepgram's live socket (linear16 at 16 kHz).
 
-    `transcriber_config` may hold `transcriber_model`, `language` and `deepgram_url`: the address
-    (ws:// or wss://) of a server that speaks the same protocol. Who has ended their turn is left to
-    the conversation: what the service calls the end of speech is a pause of 0.3 s.
+    `transcriber_config` may hold `transcriber_model`, `language`, `keyterms` and `deepgram_url`:
+    the address (ws:// or wss://) of a server that speaks the same protocol. Who has ended their
+    turn is left to the conversation: what the service calls the end of speech is a pause of 0.3 s.
     """
 
     provider = PROVIDER
@@ -54,6 +54,7 @@ class DeepgramTranscriber(BaseTranscriber):
         self.language = config.get("language") or LANGUAGE
         self._url = (config.get("deepgram_url") or URL).rstrip("/")
         self._key = key_of(config, "DEEPGRAM_API_KEY", self.provider)
+        self._keyterms = list(config.get("keyterms") or ())
         self._utterances = Utterances()
         self._waiting = False  # for an answer to audio
 
@@ -90,7 +91,13 @@ class DeepgramTranscriber(BaseTranscriber):
             interim_results=True,
             punctuate=True,
             endpointing=ENDPOINTING_MILLISECONDS,
+            **self._terms(),
         )
+
+    def _terms(self) -> dict[str, Any]:
+        """What to listen for, by the name that the model has for it."""
+        name = "keyterm" if self.model.startswith("nova-3") else "keywords"
+        return {name: self._keyterms} if self._keyterms else {}
 
     async def _open(self, connection: AsyncV1SocketClient) -> None:
         await connection.send_keep_alive()  # the first thing sent opens the socket
@@ -140,13 +147,21 @@ class DeepgramTranscriber(BaseTranscriber):
         except ValueError:
             raise BrokenStream(self.provider, "not JSON") from None
         if getattr(message, "type", None) == "Error":
-            said = f"{getattr(message, 'code', '')} {getattr(message, 'description', '')}"
+            code = getattr(message, "code", None) or getattr(message, "variant", "")
+            said = f"{code} {getattr(message, 'description', '')}"
             raise BrokenStream(self.provider, quoted(said, self._key))
         return message
 
     async def _take_in(self, message: Any) -> None:
         if message.type == "Results":
             await self._say(_read, message)
+            self._pass_over(message)
+
+    def _pass_over(self, message: ListenV1Results) -> None:
+        """A final without words says that there were none, up to its end."""
+        if message.is_final and not message.channel.alternatives[0].words:
+            end = getattr(message, "start", 0.0) + getattr(message, "duration", 0.0)
+            self.intake.settled(self.placed(round(end * SAMPLE_RATE)))
 
     async def _say(self, read: Read, message: Any) -> None:
         """Tell what a message says, if it is news."""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
-from bench.engine.patience import Patience
 from bench.engine.transcriber import BaseTranscriber, Transcription
+from bench.errors import ConfigError
 from bench.events import Word
 from bench.providers.deepgram import DeepgramTranscriber, client_at
+from bench.providers.deepgram_socket import PROVIDER
 
 with warnings.catch_warnings():  # the SDK imports names that websockets calls deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -20,9 +21,10 @@ with warnings.catch_warnings():  # the SDK imports names that websockets calls d
     from deepgram.listen.v2.types import ListenV2TurnInfo
 
 PREFIX = "flux"  # of the models' names
-MODEL = "flux-general-en"
+MODEL, MULTILINGUAL = "flux-general-en", "flux-general-multi"
 THRESHOLDS = ("eot_threshold", "eager_eot_threshold", "eot_timeout_ms")
 BRIDGE_SAMPLES = 320  # of silence: this protocol has no message that holds the line
+UNSETTLED_SAMPLES = SAMPLE_RATE  # before the end of what was heard: of words not told yet
 
 
 def deepgram_transcriber(
@@ -39,7 +41,8 @@ class FluxTranscriber(DeepgramTranscriber):
 
     `transcriber_config` may hold `eot_threshold` (how sure it has to be, 0.5 to 1),
     `eot_timeout_ms` (of silence, after which it is over anyway) and `eager_eot_threshold` beside
-    what `DeepgramTranscriber` knows; the service's own values hold unless given. A turn is one
+    what `DeepgramTranscriber` knows; the service's own values hold unless given. The language is a
+    hint for the multilingual model, which finds out by itself. A turn is one
     utterance, its partials are the whole turn so far, its final `ends_turn`. What is told early
     (EagerEndOfTurn, and TurnResumed when it was wrong) is a partial like any other: nothing is
     answered before a turn has ended.
@@ -49,33 +52,24 @@ class FluxTranscriber(DeepgramTranscriber):
         config = dict(transcriber_config or {})
         super().__init__({**config, "transcriber_model": config.get("transcriber_model") or MODEL})
         self._thresholds = {name: config[name] for name in THRESHOLDS if config.get(name)}
-        self._hint = config.get("language")
+        self._hint = _hint(self.model, config.get("language"))
         self._ended = -1  # the newest turn of this stream that is over
         self._newest = -1  # of all its turns
-        self._speaking = False  # a turn is under way, of which more has to come
-        self._chatty = False  # the service also says how silence stands
 
     def _listening(self) -> contextlib.AbstractAsyncContextManager[Any]:
-        multilingual = self._hint and self.model.endswith("multi")
         v2: AsyncV2Client = client_at(self._url, self._key).listen.v2
         return v2.connect(
             model=self.model,
             encoding="linear16",
             sample_rate=SAMPLE_RATE,
-            language_hint=self._hint if multilingual else None,
+            keyterm=self._keyterms or None,
+            language_hint=self._hint,
             **self._thresholds,
         )
 
     async def _open(self, connection: AsyncV2SocketClient) -> None:
         self._ended = self._newest = -1
-        self._speaking = self._chatty = False
         await self._message(connection)  # it says that it is connected
-
-    def _waits(self, patience: Patience) -> None:
-        """Whether it owes an answer to silence its documentation leaves open; to speech it does,
-        and is known to fall silent in the middle of a turn."""
-        if self._speaking or self._chatty:
-            super()._waits(patience)
 
     async def _bridge(self, connection: AsyncV2SocketClient) -> None:
         self.intake.padded(BRIDGE_SAMPLES)
@@ -88,13 +82,32 @@ class FluxTranscriber(DeepgramTranscriber):
             self._utterances.leave()  # its end never came
         self._newest, self._ended = _turn(message), _turn(message) - 1
         ended, text = message.event == "EndOfTurn", getattr(message, "transcript", "")
-        self._speaking = not ended and (bool(text) or message.event == "StartOfTurn")
-        self._chatty = self._chatty or not (text or self._speaking)
         if ended:
             self._ended = _turn(message)
+        elif not text and message.event == "Update":
+            self._pass_over(message)
+            return
         elif text == self._utterances.told:
             return  # four times a second it says how things stand
         await self._say(_read, message)
+
+    def _pass_over(self, message: ListenV2TurnInfo) -> None:
+        """Nothing was said long before the end of what it has heard."""
+        heard = round((getattr(message, "audio_window_end", None) or 0.0) * SAMPLE_RATE)
+        self.intake.settled(self.placed(heard - UNSETTLED_SAMPLES))
+
+
+def _hint(model: str, language: str | None) -> str | None:
+    """What a model is told of the language, None where it has no choice.
+
+    Raises:
+        ConfigError: it hears another one alone.
+    """
+    code = (language or "en").partition("-")[0].lower()
+    if model.endswith("-en") and code != "en":
+        reason = f"{model} hears English alone, and language is {language}"
+        raise ConfigError(f"{PROVIDER} cannot be used like that: {reason}; {MULTILINGUAL} has more")
+    return code if language and model == MULTILINGUAL else None
 
 
 def _turn(message: ListenV2TurnInfo) -> int:
@@ -126,6 +139,6 @@ def _read(
         sure,
         final,
         words=words if len(timed) == len(message.words) else (),
-        ends_turn=True if final else None,
+        ends_turn=final,
         utterance_id=utterance_id,
     )

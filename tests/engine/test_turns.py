@@ -95,6 +95,27 @@ def test_the_provider_may_end_a_turn_at_once():
     assert turns.elapsed(1.0, Bot.IDLE) == Decision(Act.REPLY, "provider", "open")
 
 
+def test_a_provider_that_ends_turns_itself_may_wait_through_a_pause():
+    turns = taker()
+    turns.speech_started(0.0, Bot.IDLE)
+    turns.heard("My number is", 1.0, Bot.IDLE, final=False, ends_turn=False)
+    turns.speech_stopped(1.0, Bot.IDLE)
+    assert turns.elapsed(6.5, Bot.IDLE) == Decision(Act.WAIT)
+    turns.heard("My number is five", 6.5, Bot.IDLE, final=True, ends_turn=True)
+    assert turns.elapsed(6.5, Bot.IDLE).text == "My number is five"
+
+
+def test_a_provider_that_never_ends_a_turn_is_waited_for_and_not_for_ever():
+    turns = taker()
+    turns.speech_started(0.0, Bot.IDLE)
+    turns.heard("open", 1.0, Bot.IDLE, final=False, ends_turn=False)
+    turns.speech_stopped(1.5, Bot.IDLE)
+    assert turns.due == 1.5 + 6.0
+    assert turns.elapsed(7.5, Bot.IDLE) == Decision(Act.REPLY, "no final", "open")
+    turns.heard("and you", 8.0, Bot.IDLE, final=False)  # somebody else listens now
+    assert turns.due == pytest.approx(8.0 + 0.7 + 1.0)
+
+
 def test_a_turn_ends_although_the_sound_goes_on_and_on():
     turns = taker()
     turns.speech_started(0.0, Bot.IDLE)
