@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from bench import clock
 from bench.audio import SAMPLE_RATE, samples_in
-from bench.emulators.hearing import EarsMaker, samples_of
+from bench.emulators.hearing import EarsMaker, samples_of, sureness
 from bench.emulators.telling import Message, Telling
 from bench.emulators.turns import TurnHeard, Turns, confidence_after, silence_for
 from bench.events import Word
@@ -177,7 +177,7 @@ class Session:
                     "text": text,
                     "start": _milliseconds(word.start_sample),
                     "end": _milliseconds(word.end_sample),
-                    "confidence": WORD_CONFIDENCE,
+                    "confidence": sureness((word,), WORD_CONFIDENCE),
                     "word_is_final": number < len(final),
                 }
                 for number, (text, word) in enumerate(zip(texts, words, strict=True))

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH, samples_in
 from bench.emulators import usp
-from bench.emulators.hearing import EarsMaker, Heard, ears_of, samples_of
+from bench.emulators.hearing import EarsMaker, Heard, ears_of, samples_of, sureness
 from bench.emulators.telling import slowness_of
 from bench.emulators.trouble import Trouble
 from bench.events import Word
@@ -228,7 +228,7 @@ class _Session:
         plain = " ".join(_plain(word.text) for word in words)
         timed = [{"Word": _plain(word.text), **self._span((word,))} for word in words]
         best = {
-            "Confidence": CONFIDENCE,
+            "Confidence": sureness(words, CONFIDENCE),
             "Lexical": plain,
             "ITN": plain,
             "MaskedITN": plain,

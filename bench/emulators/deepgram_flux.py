@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection
 
 from bench.audio import SAMPLE_RATE
 from bench.emulators.deepgram import INTERNAL_ERROR, KEY, DeepgramEmulator, Session
-from bench.emulators.hearing import EarsMaker, samples_of
+from bench.emulators.hearing import EarsMaker, samples_of, sureness
 from bench.emulators.telling import Message, Telling
 from bench.emulators.trouble import Trouble
 from bench.emulators.turns import TurnHeard, Turns, confidence_after, silence_for
@@ -233,7 +233,7 @@ def _seconds(samples: int) -> float:
 def _shown(word: Word) -> Message:
     return {
         "word": word.text,
-        "confidence": WORD_CONFIDENCE,
+        "confidence": sureness((word,), WORD_CONFIDENCE),
         "start": _seconds(word.start_sample),
         "end": _seconds(word.end_sample),
     }

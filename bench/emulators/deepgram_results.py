@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.audio import SAMPLE_RATE
-from bench.emulators.hearing import Ears, EarsMaker, Heard, samples_of
+from bench.emulators.hearing import Ears, EarsMaker, Heard, samples_of, sureness
 from bench.emulators.telling import Message
 from bench.events import Word
 
@@ -120,7 +120,7 @@ class Listening:
         shown = [shown_as(word, punctuate=self._options.punctuate) for word in words]
         best = {
             "transcript": " ".join(one.get("punctuated_word", one["word"]) for one in shown),
-            "confidence": CONFIDENCE if words else 0.0,
+            "confidence": sureness(words, CONFIDENCE),
             "words": shown,
         }
         return {
@@ -148,5 +148,5 @@ def shown_as(word: Word, *, punctuate: bool) -> Message:
         **({"punctuated_word": word.text} if punctuate else {}),
         "start": round(word.start_sample / SAMPLE_RATE, 4),
         "end": round(word.end_sample / SAMPLE_RATE, 4),
-        "confidence": CONFIDENCE,
+        "confidence": sureness((word,), CONFIDENCE),
     }

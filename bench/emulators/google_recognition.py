@@ -10,7 +10,7 @@ from typing import Any
 from google.cloud import speech_v1, speech_v2
 
 from bench.audio import SAMPLE_RATE
-from bench.emulators.hearing import Heard
+from bench.emulators.hearing import Heard, sureness
 from bench.events import Word
 
 CONFIDENCE = 0.98
@@ -91,13 +91,13 @@ class VersionOne:
                 word=word.text,
                 start_time=_time(word.start_sample),
                 end_time=_time(word.end_sample),
-                confidence=CONFIDENCE if asked.word_confidence else 0.0,
+                confidence=sureness((word,), CONFIDENCE) if asked.word_confidence else 0.0,
             )
             for word in heard.words
         ]
         best = speech_v1.SpeechRecognitionAlternative(
             transcript=" ".join(word.text for word in heard.words),
-            confidence=CONFIDENCE,
+            confidence=sureness(heard.words, CONFIDENCE),
             words=words if asked.word_times else [],
         )
         result = speech_v1.StreamingRecognitionResult(
@@ -172,13 +172,13 @@ class VersionTwo:
                 word=word.text,
                 start_offset=_time(word.start_sample),
                 end_offset=_time(word.end_sample),
-                confidence=CONFIDENCE if asked.word_confidence else 0.0,
+                confidence=sureness((word,), CONFIDENCE) if asked.word_confidence else 0.0,
             )
             for word in heard.words
         ]
         best = speech_v2.SpeechRecognitionAlternative(
             transcript=" ".join(word.text for word in heard.words),
-            confidence=CONFIDENCE,
+            confidence=sureness(heard.words, CONFIDENCE),
             words=words if asked.word_times else [],
         )
         result = speech_v2.StreamingRecognitionResult(

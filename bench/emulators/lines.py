@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.audio import samples_in, to_samples
+from bench.audio import samples_in
 from bench.emulators.hearing import EarsMaker, Heard, Seconds, samples_of
+from bench.emulators.loudness import loudness
 from bench.events import Word
 
 FRAME_SAMPLES = 320  # that are loud or not
@@ -77,7 +78,7 @@ class _LineEars:
 
     def _frame(self, pcm: bytes) -> list[Heard]:
         self._framed += FRAME_SAMPLES
-        if sum(map(abs, to_samples(pcm))) > LOUD * FRAME_SAMPLES:
+        if loudness(pcm) > LOUD:
             self._loud_until = self._framed
             if self.speaking_since is None:
                 self._begin()

@@ -11,6 +11,7 @@ from bench.emulators.known import Emulated, Role, emulated
 from bench.errors import ConfigError
 from bench.settings import Secret
 from bench.simulation.context import Simulation
+from bench.simulation.mishearing import certainty
 from bench.simulation.profiles import profile
 
 _MODELS: dict[Role, str] = {
@@ -79,6 +80,7 @@ def _ears(row: Emulated, simulation: Simulation) -> Any:
     draws, feed = simulation.draws, simulation.feed
     figures = profile(row.profile, simulation.overrides.get(row.profile), role="stt")
     pause = row.pause_seconds
+    feed.sure = lambda said: certainty(said, draws)
     return row.make(
         feed,
         interim=lambda: figures.partial_lag_seconds,

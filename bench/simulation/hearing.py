@@ -7,7 +7,6 @@ arrived; what was muted never existed.
 from __future__ import annotations
 
 from bisect import insort
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -15,6 +14,7 @@ from typing import NamedTuple
 from bench.audio import SAMPLE_RATE
 from bench.engine.transcriber import Transcription
 from bench.events import Word
+from bench.simulation.audibility import Inaudible
 from bench.simulation.context import Simulation
 from bench.simulation.mishearing import Heard, Mishearing
 from bench.simulation.profiles import SttProfile
@@ -23,7 +23,6 @@ from bench.simulation.truth import Said
 CLOSING_SAMPLES = 4_800  # 0.3 s of silence after a word close an utterance
 ECHO_CLOSING_SAMPLES = 12_800  # 0.8 s: of an echo's words only the ends are known, as they come
 PARTIALS_AT_MOST = 1_000  # of one utterance; the places of draws for the next begin beyond
-REMEMBERED_SAMPLES = 60 * SAMPLE_RATE  # that a word may last, and more
 NEVER = float("inf")
 NO_SAMPLE = 1 << 62  # beyond any stream
 
@@ -87,7 +86,7 @@ class Hearing:
         self._indices: dict[str, int] = {}  # words so far, by step
         self._parts: dict[str, int] = {}  # utterances so far, by step
         self._begun = 0  # utterances
-        self._muted: deque[tuple[int, int]] = deque()
+        self._muted = Inaudible()
         self._free_at = 0.0  # the final before is told by then
         self._silent_at = NO_SAMPLE  # where an echo will have been over for long enough
         self._wake = NO_SAMPLE  # the sample at which something happens
@@ -101,7 +100,7 @@ class Hearing:
         """Take so many samples; True when it wants to `advance`."""
         self.samples += samples
         if muted:
-            self._mute(self.samples - samples, self.samples)
+            self._muted.add(self.samples - samples, self.samples)
         return self.samples >= self._wake or len(self._simulation.feed.said) != self._read
 
     def advance(self, at: float) -> bool:
@@ -158,7 +157,7 @@ class Hearing:
         for said in feed[self._read :]:
             index = self._indices.get(said.step, 0)
             self._indices[said.step] = index + len(said.words)
-            if said.own and said.role == "noise":  # nobody's words
+            if not said.has_words:
                 continue
             for place, word in enumerate(said.words, index):
                 self._numbers += 1
@@ -174,7 +173,7 @@ class Hearing:
 
     def _hear(self, coming: _Coming, ended_at: float) -> bool:
         """A word has come to its end."""
-        if self._is_muted(coming.start_sample, coming.end_sample):
+        if self._muted.hides(coming.start_sample, coming.end_sample):
             return False
         heard = self._mishearing.hear(coming.said, coming.place, coming.word, ended_at)
         utterance = self._open(coming, ended_at)
@@ -277,18 +276,6 @@ class Hearing:
         said = transcription(utterance.id, words, final=True)
         said.ends_turn = True if self.profile.detects_turns else None
         return said
-
-    def _mute(self, start: int, end: int) -> None:
-        if self._muted and self._muted[-1][1] == start:
-            start = self._muted.pop()[0]
-        self._muted.append((start, end))
-        while self._muted[0][1] < self.samples - REMEMBERED_SAMPLES:
-            self._muted.popleft()
-
-    def _is_muted(self, start: int, end: int) -> bool:
-        """Whether more than half of it was silenced."""
-        lost = sum(max(0, min(end, last) - max(start, first)) for first, last in self._muted)
-        return lost * 2 > end - start
 
 
 def transcription(id: str, heard: Sequence[Word], *, final: bool) -> Transcription:

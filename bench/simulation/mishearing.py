@@ -51,8 +51,7 @@ class Mishearing:
     def hear(self, said: Said, index: int, word: Word, ended_at: float) -> Heard:
         """The `index`-th word of a step, which ended at an instant."""
         profile, step = self._profile, said.step
-        low, high = _certainty(said)
-        sure = low + (high - low) * self._draws.uniform(step, "stt.confidence", 0)
+        sure = certainty(said, self._draws)
         text = word.text
         if self._draws.uniform(step, "stt.error", index) < profile.word_error_rate:
             drop = self._draws.uniform(step, "stt.error.drop", index) < DROPPED
@@ -68,7 +67,9 @@ class Mishearing:
         return choice[int(self._draws.uniform(step, stage, index) * len(choice))]
 
 
-def _certainty(said: Said) -> tuple[float, float]:
+def certainty(said: Said, draws: Draws) -> float:
+    """How sure a recogniser is of the words of a step that it gets right."""
+    low, high = UNSURE if said.role == "side_talk" else SURE
     if not said.own:
-        return ECHOED
-    return UNSURE if said.role == "side_talk" else SURE
+        low, high = ECHOED
+    return low + (high - low) * draws.uniform(said.step, "stt.confidence", 0)

@@ -22,6 +22,11 @@ class Said:
     own: bool = True
 
     @property
+    def has_words(self) -> bool:
+        """Whether a recogniser finds any: a cough or a cleared throat of the user's has none."""
+        return not (self.own and self.role == "noise")
+
+    @property
     def wants_answer(self) -> bool:
         """Whether it is a turn of the user's."""
         return self.own and bool(self.words) and self.role in ("turn", "interrupt")
@@ -34,11 +39,12 @@ class TruthFeed:
 
     `begins`, set by who runs the script, tells at which sample of the microphone a new stream to a
     service begins: a client may send again what it sent on one that broke. Without it a stream
-    begins where the last one ended.
+    begins where the last one ended. `sure` tells how sure a service is of the words of a step.
     """
 
     said: list[Said] = field(default_factory=list[Said])
     begins: Callable[[], int] | None = None
+    sure: Callable[[Said], float] = lambda _: 1.0
 
     def say(
         self, step: str, words: Sequence[Word], role: str = "turn", *, own: bool = True

@@ -22,10 +22,10 @@ from bench.simulation.truth import TruthFeed
 from tests.bench.figures import Figure, Progress, percentile
 from tests.contracts.case import Case, cases
 from tests.contracts.served import plain
+from tests.contracts.sound import FRAME
 
 GOAL = "<= 50"
 WARM_UP = 3  # of the first requests, which open connections
-FRAME = bytes(640)
 PACE_SECONDS = 0.004  # between frames of 20 ms
 UTTERANCE_SECONDS = 2.0
 NUMBERS = "ten twenty thirty forty fifty sixty seventy eighty ninety".split()

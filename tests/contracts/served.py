@@ -21,9 +21,9 @@ from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.case import Case
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME
 
 STAGES = {"transcriber": "stt", "llm": "llm", "voice": "tts"}
-FRAME = bytes(640)  # 20 ms
 FRAME_SECONDS = 0.02
 HASTE = 8.0  # times real time, on the wall clock: an emulator goes by the length of the audio
 FIRST_RESULT_SECONDS, STALL_SECONDS = 8.0, 3.0  # as a conversation has them unless told otherwise
@@ -113,7 +113,7 @@ async def hung_up(case: Case, listener: BaseTranscriber) -> None:
 async def microphone(
     case: Case, listener: BaseTranscriber, seconds: float, *, haste: float | None = None
 ) -> None:
-    """Silence, frame by frame: an emulator knows by its length alone what is said in it."""
+    """Sound, frame by frame: an emulator knows by its length what is said in it."""
     pace = haste or (1.0 if case.virtual else HASTE)
     began = clock.now()
     for number in range(round(seconds / FRAME_SECONDS)):

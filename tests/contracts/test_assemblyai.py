@@ -30,11 +30,12 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME, loud
 
 pytestmark = pytest.mark.contract
 
-FRAME = bytes(640)  # 20 ms
-LEAST = bytes(1600)  # 50 ms
+
+LEAST = loud(1600)  # 50 ms
 # A pause in the middle of a sentence, and a second sentence after a longer one.
 WORDS = (Word("I", 8000, 9600), Word("would", 9600, 12_800), Word("like", 12_800, 16_000),
          Word("a", 20_800, 22_400), Word("table.", 22_400, 28_800))  # fmt: skip

@@ -31,7 +31,8 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import Held, nothing_left, settled
-from tests.contracts.served import FIRST, FRAME, SECOND, TEXT, places, said, said_aloud, spoken
+from tests.contracts.served import FIRST, SECOND, TEXT, places, said, said_aloud, spoken
+from tests.contracts.sound import FRAME, loud
 
 pytestmark = pytest.mark.contract
 
@@ -421,7 +422,8 @@ from bench.providers.azure_voice import AzureSynthesizer
 from bench.engine.synthesizer import BaseMessage
 from bench.settings import Secret
 from bench.simulation.faults import Fault
-from tests.contracts.served import FRAME, said
+from tests.contracts.served import said
+from tests.contracts.sound import FRAME
 
 async def main():
     ears = AzureSpeechEmulator(said(), faults=(Fault("stt", "stall", for_seconds=600.0),))
@@ -525,7 +527,7 @@ def test_the_emulators_serve_the_plain_sdk(how: str):
     def recognised(config: sdk.SpeechConfig) -> str:
         stream = sdk.audio.PushAudioInputStream()
         recogniser = sdk.SpeechRecognizer(config, sdk.audio.AudioConfig(stream=stream))
-        stream.write(bytes(32_000 * 3))
+        stream.write(loud(32_000 * 3))
         stream.close()
         return recogniser.recognize_once_async().get().text
 

@@ -21,10 +21,11 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME
 
 pytestmark = pytest.mark.contract
 
-FRAME = bytes(640)  # 20 ms
+
 FIRST = (Word("When", 8000, 11_200), Word("are", 12_000, 14_400), Word("you", 14_400, 16_000),
          Word("open?", 16_000, 24_000))  # fmt: skip
 SECOND = (Word("Thank", 48_000, 52_000), Word("you.", 52_000, 56_000))

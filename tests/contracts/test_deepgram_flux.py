@@ -22,6 +22,7 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
@@ -29,7 +30,7 @@ with warnings.catch_warnings():
 
 pytestmark = pytest.mark.contract
 
-FRAME = bytes(640)  # 20 ms
+
 # A pause in the middle of a sentence, and a second sentence after a longer one.
 WORDS = (Word("I", 8000, 9600), Word("would", 9600, 12_800), Word("like", 12_800, 16_000),
          Word("a", 22_400, 24_000), Word("table.", 24_000, 30_400))  # fmt: skip

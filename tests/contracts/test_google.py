@@ -32,10 +32,10 @@ from bench.providers.google_voice import GoogleSynthesizer
 from bench.settings import Secret
 from bench.simulation.truth import TruthFeed
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME
 
 pytestmark = pytest.mark.contract
 
-FRAME = bytes(640)
 WORDS = (("When", 8000, 11_200), ("are", 12_800, 14_400), ("you", 14_400, 16_000),
          ("open?", 16_000, 24_000))  # fmt: skip
 

@@ -21,10 +21,10 @@ from bench.simulation.faults import Fault
 from bench.simulation.truth import TruthFeed
 from bench.trace import Trace
 from tests.contracts.ends import nothing_left
+from tests.contracts.sound import FRAME, loud
 
 pytestmark = pytest.mark.contract
 
-FRAME = bytes(640)  # 20 ms
 FRAME_SECONDS = 0.02
 HASTE = 5.0  # times real time
 TENTH = 1600  # samples
@@ -239,7 +239,7 @@ def test_large_chunks_are_sent_in_requests_that_the_service_takes():
     async def main():
         async with listening() as (server, listener):
             for _ in range(3):
-                listener.send_audio(bytes(64_000))
+                listener.send_audio(loud(64_000))
             await clock.sleep(0.5)
             return server.samples, failures(listener), heard(listener)
 

@@ -6,15 +6,15 @@ import itertools
 
 import pytest
 
-from bench.emulators.hearing import Ears, EarsMaker, Heard, ears_of, samples_of, scripted
+from bench.emulators.hearing import Ears, EarsMaker, Heard, ears_of, samples_of, scripted, sureness
 from bench.emulators.turns import TurnHeard, Turns, confidence_after, silence_for
 from bench.events import Word
-from bench.simulation.truth import TruthFeed
+from bench.simulation.truth import Said, TruthFeed
+from tests.contracts.sound import FRAME, loud
 
 pytestmark = pytest.mark.unit
 
 PAUSE = 4800  # 0.3 s
-FRAME = bytes(640)  # 20 ms
 HELLO = (Word("Good", 8000, 11_200), Word("evening.", 11_200, 16_000))
 TABLE = (Word("A", 32_000, 33_600), Word("table,", 33_600, 40_000), Word("please.", 42_000, 48_000))
 
@@ -85,7 +85,7 @@ def test_without_a_pause_only_the_end_makes_words_final():
 def test_the_end_of_the_stream_ends_every_utterance_of_it():
     async def main():
         ears = maker(final=9.0)(PAUSE)
-        await listened(ears, 4.0, bytes(128_000))
+        await listened(ears, 4.0, loud(128_000))
         return await ears.finish()
 
     assert [one.words for one in asyncio.run(main())] == [HELLO, TABLE]
@@ -101,6 +101,73 @@ def test_it_tells_since_when_somebody_speaks():
         return [since for since, _ in itertools.groupby(seen)]
 
     assert asyncio.run(main()) == [None, 8000, None]
+
+
+SOFT = b"\x40\0" * 320  # 20 ms at -54 dBFS
+
+
+async def heard_of(truth: TruthFeed, *sounds: tuple[float, bytes]) -> list[tuple[str, bool]]:
+    """What is told of stretches of seconds, each of one frame over and over."""
+    ears = maker(truth)(PAUSE)
+    told: Told = []
+    for seconds, frame in sounds:
+        told += await listened(ears, seconds, frame)
+    return [(text, final) for _, text, final in told]
+
+
+@pytest.mark.parametrize("quiet", [bytes(640), SOFT])
+def test_no_word_is_heard_where_there_is_no_sound(quiet: bytes):
+    assert asyncio.run(heard_of(feed(), (4.0, quiet))) == []
+    told = asyncio.run(heard_of(feed(), (1.5, quiet), (2.5, FRAME)))
+    assert told[0] == ("A", False)
+    assert told[-1] == ("A table, please.", True)
+
+
+def test_half_a_word_is_enough():
+    """ "Good" lies from 0.5 to 0.7 s."""
+    told = asyncio.run(heard_of(feed(), (0.6, FRAME), (1.4, bytes(640))))
+    assert told == [("Good", False), ("Good", True)]
+    assert asyncio.run(heard_of(feed(), (0.58, FRAME), (1.42, bytes(640)))) == []
+    assert asyncio.run(heard_of(feed(), (0.6, bytes(640)), (1.4, FRAME)))[-1] == (
+        "Good evening.",
+        True,
+    )
+
+
+def test_who_was_cut_off_before_a_word_was_heard_has_not_spoken():
+    async def main():
+        ears = maker()(PAUSE)
+        await listened(ears, 0.56)
+        begun = ears.speaking_since
+        await listened(ears, 1.0, bytes(640))
+        return begun, ears.speaking_since, await ears.finish()
+
+    assert asyncio.run(main()) == (8000, None, [])
+
+
+def test_a_noise_has_no_words_and_an_echo_has():
+    truth = TruthFeed()
+    truth.say("ahem", HELLO, "noise")
+    truth.say("", (Word("closed.", 32_000, 32_320),), "noise", own=False)
+    assert asyncio.run(heard_of(truth, (4.0, FRAME))) == [("closed.", False), ("closed.", True)]
+
+
+def test_a_service_is_as_sure_as_the_feed_says_and_no_surer_than_it_ever_is():
+    def sure(said: Said) -> float:
+        return 0.3 if said.role == "side_talk" else 1.0
+
+    truth = TruthFeed(sure=sure)
+    truth.say("one", HELLO)
+    truth.say("aside", TABLE, "side_talk")
+
+    async def main():
+        ears = maker(truth)(PAUSE)
+        finals = list[Heard]()
+        for _ in range(200):
+            finals += [one for one in await ears.take(FRAME) if one.is_final]
+        return [sureness(one.words, 0.98) for one in finals]
+
+    assert asyncio.run(main()) == [0.98, 0.3]
 
 
 def test_a_stream_begins_where_the_last_one_ended_or_where_the_feed_says():
