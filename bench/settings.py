@@ -11,7 +11,7 @@ from bench.errors import ConfigError
 
 KEY_VARIABLES = tuple(
     "ANTHROPIC_API_KEY ASSEMBLYAI_API_KEY AWS_ACCESS_KEY_ID AWS_REGION AWS_SECRET_ACCESS_KEY "
-    "AZURE_SPEECH_KEY AZURE_SPEECH_REGION DEEPGRAM_API_KEY ELEVENLABS_API_KEY GEMINI_API_KEY "
+    "AWS_SESSION_TOKEN AZURE_SPEECH_KEY AZURE_SPEECH_REGION DEEPGRAM_API_KEY ELEVENLABS_API_KEY GEMINI_API_KEY "
     "GOOGLE_APPLICATION_CREDENTIALS OPENAI_API_KEY PLAYHT_API_KEY PLAYHT_USER_ID".split()
 )
 """What vendors call their keys, and what goes with a key."""
@@ -159,6 +159,7 @@ class ServiceSettings:
 
     transcriber_model: str | None = None
     llm_model: str | None = None
+    llm_effort: str | None = None  # of thinking before an answer; None: as little as the model may
     voice_model: str | None = None
     language: str | None = None  # a code: "en"
     system_prompt: str | None = None

@@ -103,7 +103,7 @@ def test_a_session_may_name_who_takes_over():
 @pytest.mark.parametrize(
     ("request_", "model"),
     [
-        ({"llm": "openai", "llm_model": "gpt-4.1-nano"}, "gpt-4.1-nano"),
+        ({"llm": "openai", "llm_model": "gpt-5.4-mini"}, "gpt-5.4-mini"),
         ({"llm": "openai", "llm_model": None}, "llama3"),
         ({"llm": "openai", "llm_model": "llama3"}, "llama3"),  # the owner's own
         ({"llm": "openai"}, "llama3"),

@@ -22,6 +22,11 @@ RESULT = "{result}"  # in a reply: what the tool gave
 _TOKEN = re.compile(r"\s*\S+")
 
 
+def one_each(text: str) -> int:
+    """A word, or a piece of a call, is a token."""
+    return 1
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A tool that the model wants called; `arguments` is JSON."""
@@ -38,19 +43,41 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model has to say: words, or tools that it wants called, with words before them."""
+    """What the model has to say: words, or tools that it wants called, with words before them;
+    `counts` tells how many tokens each piece of it is."""
 
     text: str
     wishes: tuple[Wish, ...] = ()
+    counts: Callable[[str], int] = one_each
+
+    @property
+    def weights(self) -> list[int]:
+        """The tokens of each word, and of each piece of a call: the tool's name comes first."""
+        return [*self._words, *(tokens for call in self._calls for tokens in call)]
+
+    @property
+    def whole_calls(self) -> list[int]:
+        """The same, where a call comes in one piece."""
+        return [*self._words, *map(sum, self._calls)]
 
     @property
     def tokens(self) -> int:
-        """What it counts for; the name of a tool is a token."""
-        return count(self.text) + sum(1 + len(wish.fragments) for wish in self.wishes)
+        """What it counts for."""
+        return sum(self.weights)
+
+    @property
+    def _words(self) -> list[int]:
+        return [self.counts(word) for word in tokens(self.text)]
+
+    @property
+    def _calls(self) -> list[list[int]]:
+        return [
+            [self.counts(piece) for piece in (wish.name, *wish.fragments)] for wish in self.wishes
+        ]
 
 
 def tokens(text: str) -> list[str]:
-    """Words with the space before them: what these models take for tokens."""
+    """Words with the space before them, as which these models tell them."""
     return _TOKEN.findall(text)
 
 
@@ -93,10 +120,11 @@ class LanguageModel(HttpEmulator):
 
     A `mind` answers in their place: it is given the messages (`role` user or assistant, `content`)
     and gives the reply. `first` and `every` draw the seconds before the first token and before each
-    further one.
+    further one, of which `counts` has a word be some.
     `refuses_with` is an HTTP status that every request meets; `error_event` the vendor's name of an
     error that breaks off every streamed answer after `error_after` tokens, `lingers` the seconds
-    for which a streamed answer is left open after its end. `requests` keeps the bodies that were
+    for which a streamed answer is left open after its end, `ends_with` the vendor's name of a
+    reason for which every answer ends with nothing said. `requests` keeps the bodies that were
     sent, `gone` the instants at which a client hung up in the middle of an answer.
     """
 
@@ -110,21 +138,23 @@ class LanguageModel(HttpEmulator):
         key: str | None = None,
         first: Callable[[], float] = lambda: 0.3,
         every: Callable[[], float] = lambda: 0.02,
+        counts: Callable[[str], int] = one_each,
         mind: Mind | None = None,
         aside: str = "",
         refuses_with: int = 0,
         error_event: str = "",
         error_after: int = ERROR_AFTER_TOKENS,
         lingers: float = 0.0,
+        ends_with: str = "",
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
     ) -> None:
         super().__init__()
         self.replies, self.key = tuple(replies), self.usual_key if key is None else key
         self.requests: list[dict[str, Any]] = []
-        self._first, self._every = first, every
+        self._first, self._every, self._counts = first, every, counts
         self._mind, self._aside, self._lingers = mind, aside, lingers
-        self._refuses_with = refuses_with
+        self._refuses_with, self._ends_with = refuses_with, ends_with
         self._error_event, self._error_after = error_event, error_after
         self._trouble = Trouble(faults, "llm", turn)
 
@@ -156,39 +186,48 @@ class LanguageModel(HttpEmulator):
     ) -> Written:
         """The answer to a request and the newest words in it, given the names of the tools there
         are and, once tools were called, what they gave."""
+        if self._ends_with:
+            return Written("")
         if self._mind is not None:
-            return Written(self._mind(_history(body)).say)
+            return Written(self._mind(_history(body)).say, counts=self._counts)
         fitting = (place for place, reply in enumerate(self.replies) if reply.fits(asked))
         if (place := next(fitting, None)) is None:
-            return Written(AT_A_LOSS)
+            return Written(AT_A_LOSS, counts=self._counts)
         reply = self.replies[place]
         if reply.tool not in offered or results is not None:
-            return Written(reply.say.replace(RESULT, ", ".join(results or ())))
+            said = reply.say.replace(RESULT, ", ".join(results or ()))
+            return Written(said, counts=self._counts)
         wishes = [Wish(reply.tool, reply.arguments)]
         for more in self.replies[place + 1 :]:
             if more.say or more.tool not in offered or not more.fits(asked):
                 break
             wishes.append(Wish(more.tool, more.arguments))
-        return Written(self._aside, tuple(wishes))
+        return Written(self._aside, tuple(wishes), self._counts)
 
     async def _thinks(self, written: Written) -> None:
         """As long as it takes to write it all."""
         await clock.sleep(self._first() + sum(self._every() for _ in range(1, written.tokens)))
 
-    async def _writes(self, answer: Answer, pieces: Iterable[bytes]) -> bool:
-        """A stream's pieces, a token each, in time; False when the answer was broken off."""
+    async def _writes(
+        self, answer: Answer, pieces: Iterable[bytes], weights: Sequence[int]
+    ) -> bool:
+        """A stream's pieces, each with its last token, in time; False when the answer was broken
+        off. What is to come after so many tokens comes before the piece that follows them."""
         slow = self._trouble.suffers(("slow",))
         factor = slow.factor if slow is not None else 1.0
-        for number, piece in enumerate(pieces):
-            fault = self._trouble.breaks(number, number + 1)
+        looked, told = 0, 0
+        for piece, weight in zip(pieces, weights, strict=True):
+            fault = self._trouble.breaks(looked, told + 1)
             if fault is not None and await suffer(fault, answer, self.malformed):
                 return False
-            if self._error_event and number == self._error_after:
+            if self._error_event and looked <= self._error_after <= told:
                 answer.write(self._error_piece(self._error_event))
                 answer.end()
                 return False
-            await clock.sleep(factor * (self._every() if number else self._first()))
+            wait = sum(self._every() for _ in range(weight)) if told else self._first()
+            await clock.sleep(factor * wait)
             answer.write(piece)
+            looked, told = told + 1, told + weight
         return True
 
     async def _ends(self, answer: Answer) -> None:

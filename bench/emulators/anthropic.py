@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens, words
 from bench.emulators.serving import Answer, Request
+from bench.emulators.thinking import check_anthropic
 
 KEY = "an-anthropic-key-for-emulators"
 PATH, COUNT_PATH = "/v1/messages", "/v1/messages/count_tokens"
@@ -50,6 +51,7 @@ class AnthropicEmulator(LanguageModel):
             if request.path == COUNT_PATH:
                 answer.whole(200, {"input_tokens": asked})
                 return
+            check_anthropic(body)
             model, written = str(body["model"]), self._reply(body)
         except (ValueError, LookupError, TypeError) as error:
             answer.whole(400, self._error(400, str(error)))
@@ -87,17 +89,19 @@ class AnthropicEmulator(LanguageModel):
         nothing: dict[str, Any] = {"content": [], "stop_reason": None, "usage": usage}
         begun = self._message(model, Written(""), asked) | nothing
         answer.write(_event("message_start", message=begun) + _event("ping"))
-        if not await self._writes(answer, _pieces(self._content(written), written)):
+        pieces = _pieces(self._content(written), written)
+        if not await self._writes(answer, pieces, written.weights):
             return
-        stop = {"stop_reason": _stop(written), "stop_sequence": None}
-        answer.write(_event("content_block_stop", index=len(self._content(written)) - 1))
+        stop = {"stop_reason": self._stop(written), "stop_sequence": None}
+        if content := self._content(written):
+            answer.write(_event("content_block_stop", index=len(content) - 1))
         answer.write(_event("message_delta", delta=stop, usage={"output_tokens": written.tokens}))
         answer.write(_event("message_stop"))
         await self._ends(answer)
 
     def _content(self, written: Written) -> list[dict[str, Any]]:
         blocks: list[dict[str, Any]] = []
-        if written.text or not written.wishes:
+        if written.text or not (written.wishes or self._ends_with):
             blocks.append({"type": "text", "text": written.text})
         for place, wish in enumerate(written.wishes):
             name, values = wish.name, json.loads(wish.arguments)
@@ -112,10 +116,13 @@ class AnthropicEmulator(LanguageModel):
             "role": "assistant",
             "model": model,
             "content": self._content(written),
-            "stop_reason": _stop(written),
+            "stop_reason": self._stop(written),
             "stop_sequence": None,
             "usage": {"input_tokens": asked, "output_tokens": written.tokens},
         }
+
+    def _stop(self, written: Written) -> str:
+        return self._ends_with or ("tool_use" if written.wishes else "end_turn")
 
     def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:
         named, said = _NAMES.get(status, _NAMES[500])
@@ -142,10 +149,6 @@ def _pieces(content: Sequence[Mapping[str, Any]], written: Written) -> Iterator[
             yield before + _event("content_block_delta", index=index, delta=delta)
             before = b""
         before += _event("content_block_stop", index=index)
-
-
-def _stop(written: Written) -> str:
-    return "tool_use" if written.wishes else "end_turn"
 
 
 def _event(kind: str, **content: Any) -> bytes:

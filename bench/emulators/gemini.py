@@ -6,10 +6,12 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens
 from bench.emulators.serving import Answer, Request
+from bench.emulators.thinking import check_gemini
 from bench.simulation.context import Reply
 
 KEY = "a-gemini-key-for-emulators"
@@ -64,6 +66,7 @@ class GeminiEmulator(LanguageModel):
     async def _generate(self, request: Request, answer: Answer, model: str, method: str) -> None:
         try:
             body = request.json()
+            check_gemini(model, body)
             written = self._reply(body)
         except (ValueError, LookupError, TypeError) as error:
             answer.whole(400, self._error(400, str(error)))
@@ -82,7 +85,9 @@ class GeminiEmulator(LanguageModel):
             case "generateContent":
                 await self._thinks(written)
                 parts = [*_parts([written.text]), *self._calls(written)]
-                answer.whole(200, self._chunk(model, parts, asked, written.tokens, "STOP"))
+                answer.whole(
+                    200, self._chunk(model, parts, asked, written.tokens, self._ends_with or "STOP")
+                )
             case _:
                 answer.whole(404, self._error(404))
 
@@ -97,6 +102,7 @@ class GeminiEmulator(LanguageModel):
         if self._signs:
             _check_signatures(contents, self._signed)
         given = [_given(part) for part in contents[-1]["parts"] if "functionResponse" in part]
+        given = [] if _said(contents[-1]) else given  # the newest words came in their way
         said = [_said(content) for content in contents if content.get("role", "user") == "user"]
         asked = next((words for words in said[::-1] if words), "")
         offered = [
@@ -111,10 +117,14 @@ class GeminiEmulator(LanguageModel):
     ) -> None:
         answer.begin(200, EVENTS if is_sse else EVENTS | {"content-type": "application/json"})
         parts = [*_parts(tokens(written.text)), *self._calls(written)]
-        last = self._chunk(model, _parts([""]), asked, written.tokens, "STOP")
-        chunks = [self._chunk(model, [part], asked, 1 + n) for n, part in enumerate(parts)]
+        last = self._chunk(model, _parts([""]), asked, written.tokens, self._ends_with or "STOP")
+        told = accumulate(written.whole_calls)
+        chunks = [
+            self._chunk(model, [part], asked, so_far)
+            for part, so_far in zip(parts, told, strict=True)
+        ]
         *pieces, end = _framed([*chunks, last], is_sse=is_sse)
-        if await self._writes(answer, pieces):
+        if await self._writes(answer, pieces, written.whole_calls):
             answer.write(end)
             await self._ends(answer)
 
@@ -203,7 +213,10 @@ def _check(contents: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         ValueError: it would refuse.
     """
-    if contents[-1].get("role", "user") != "user":
+    roles = [str(content.get("role", "user")) for content in contents]
+    if roles != ["user" if place % 2 == 0 else "model" for place in range(len(roles))]:
+        raise ValueError("Please ensure that turns alternate between user and model.")
+    if roles[-1] != "user":
         raise ValueError("Please ensure that the last turn is the user's.")
     called = list[tuple[str, str]]()
     for content in contents:

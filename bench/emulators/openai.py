@@ -9,6 +9,7 @@ from typing import Any
 from bench import clock
 from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens, words
 from bench.emulators.serving import Answer, Request
+from bench.emulators.thinking import check_openai
 
 KEY = "an-openai-key-for-emulators"
 MODELS = ("gpt-4.1-mini", "gpt-4.1", "gpt-4o-mini")
@@ -44,6 +45,7 @@ class OpenAIEmulator(LanguageModel):
         try:
             body = request.json()
             model = str(body["model"])
+            check_openai(body)
             written = self._reply(body)
         except (ValueError, LookupError, TypeError) as error:
             said = str(error) if type(error) is ValueError else ""
@@ -81,9 +83,9 @@ class OpenAIEmulator(LanguageModel):
     ) -> None:
         answer.begin(200, EVENTS)
         answer.write(self._chunk(model, {"role": "assistant", "content": ""}))
-        if not await self._writes(answer, self._pieces(model, written)):
+        if not await self._writes(answer, self._pieces(model, written), written.weights):
             return
-        answer.write(self._chunk(model, {}, _finish(written)))
+        answer.write(self._chunk(model, {}, self._finish(written)))
         if usage is not None:
             answer.write(_event({**self._about(model), "choices": [], "usage": usage}))
         answer.write(b"data: [DONE]\n\n")
@@ -122,10 +124,13 @@ class OpenAIEmulator(LanguageModel):
         message: dict[str, Any] = {"role": "assistant", "content": written.text, "refusal": None}
         if written.wishes:
             message |= {"content": written.text or None, "tool_calls": self._calls(written)}
-        finish = _finish(written)
+        finish = self._finish(written)
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
         about = {**self._about(model), "object": "chat.completion"}
         return {**about, "choices": [choice], "usage": usage}
+
+    def _finish(self, written: Written) -> str:
+        return self._ends_with or ("tool_calls" if written.wishes else "stop")
 
     def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:
         usual, code = _ERRORS.get(status, ("The server had an error", None))
@@ -136,10 +141,6 @@ class OpenAIEmulator(LanguageModel):
     def _error_piece(self, named: str) -> bytes:
         error = {"message": "The server had an error", "type": named, "param": None, "code": None}
         return _event({"error": error})
-
-
-def _finish(written: Written) -> str:
-    return "tool_calls" if written.wishes else "stop"
 
 
 def _models() -> dict[str, Any]:

@@ -19,8 +19,9 @@ from bench.events import AgentFinished, Fact, FirstToken
 class GeneratedResponse:
     """A piece of the answer, or the whole of it.
 
-    `message.text` is taken as it comes, spaces and all. `ends_call` hangs up once it has been
-    heard; `usage` is the provider's own account (token counts by name), the newest counts.
+    `message.text` is taken as it comes, spaces and all; without any, a piece says that there is
+    more to come. `ends_call` hangs up once it has been heard; `usage` is the provider's own account
+    (token counts by name), the newest counts.
     `tool_calls` asks for tools of the agent's: when the generator is done they are called, their
     results stand in `tools` of the user's message, and the answer goes on with another
     `generate_response`.
@@ -144,10 +145,10 @@ class Answer:
         return float(sum(told)) or len("".join(self._said)) / LETTERS_PER_TOKEN
 
     async def add(self, response: GeneratedResponse) -> None:
-        """Hand on the next piece; waits while the queue is full."""
+        """Hand on the next piece; waits while the queue is full. One that says nothing is none."""
         self._usage |= response.usage or {}
-        if self._first is None and not response.message.text and response.tool_calls:
-            return  # nothing is said yet
+        if not response.message.text and not response.ends_call:
+            return
         if self._first is None:  # the first piece stands for the whole answer
             self._item.is_interruptible = response.is_interruptible
         if response.message.text:

@@ -111,7 +111,7 @@ class Transcript:
                 role = "user" if entry.human else "assistant"
                 messages.append({"role": role, "content": entry.text})
                 continue
-            if messages[-1]["role"] != "assistant":
+            if not messages or messages[-1]["role"] != "assistant":
                 messages.append({"role": "assistant", "content": None})
             messages[-1]["tool_calls"] = [_openai_call(result.call) for result in entry]
             messages += [
@@ -146,22 +146,33 @@ class Transcript:
             else:
                 add("assistant", [_anthropic_call(result.call) for result in entry])
                 add("user", [_anthropic_result(result) for result in entry])
-        if silence and turns and turns[-1][0] == "assistant":
+        if silence and (not turns or turns[-1][0] == "assistant"):
             add("user", [_text(silence)])
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
 
-    def to_gemini_contents(self, *, cut_off: str = "") -> list[dict[str, Any]]:
-        """Contents as Gemini takes them; a call's `mark` is its thought signature, in base64."""
+    def to_gemini_contents(self, *, cut_off: str = "", silence: str = "") -> list[dict[str, Any]]:
+        """Contents as Gemini takes them; a call's `mark` is its thought signature, in base64.
+
+        Roles alternate; `silence` stands for the user where the bot spoke unasked, as for Claude.
+        """
         contents: list[dict[str, Any]] = []
+
+        def add(role: str, parts: list[dict[str, Any]]) -> None:
+            if not contents and role == "model" and silence:
+                contents.append({"role": "user", "parts": [{"text": silence}]})
+            if contents and contents[-1]["role"] == role:
+                contents[-1]["parts"] += parts
+            else:
+                contents.append({"role": role, "parts": parts})
+
         for entry in self._entries(cut_off):
             if isinstance(entry, Said):
-                role = "user" if entry.human else "model"
-                contents.append({"role": role, "parts": [{"text": entry.text}]})
-                continue
-            if contents[-1]["role"] != "model":
-                contents.append({"role": "model", "parts": []})
-            contents[-1]["parts"] += [_gemini_call(result.call) for result in entry]
-            contents.append({"role": "user", "parts": [_gemini_result(one) for one in entry]})
+                add("user" if entry.human else "model", [{"text": entry.text}])
+            else:
+                add("model", [_gemini_call(result.call) for result in entry])
+                add("user", [_gemini_result(one) for one in entry])
+        if silence and (not contents or contents[-1]["role"] == "model"):
+            add("user", [{"text": silence}])
         return contents
 
     def _entries(self, cut_off: str) -> list[Said | list[ToolResult]]:
@@ -173,10 +184,9 @@ class Transcript:
         newest: list[ToolResult] = []
         asked = self.last(Sender.HUMAN)
         for message in self.event_logs:
-            if not (text := message.text):
-                continue
-            mark = cut_off if message.interrupted else ""
-            entries.append(Said(message.sender is Sender.HUMAN, text + mark))
+            if (text := message.text).strip():
+                mark = cut_off if message.interrupted else ""
+                entries.append(Said(message.sender is Sender.HUMAN, text + mark))
             if message is asked:
                 newest = message.tools
             elif message.tools:
@@ -189,7 +199,9 @@ class Transcript:
 
 
 def _openai_call(call: ToolCall) -> dict[str, Any]:
-    function = {"name": call.name, "arguments": call.arguments}
+    # Some services read the arguments again, and refuse a history in which they make no sense.
+    arguments = call.arguments if _arguments(call) else "{}"
+    function = {"name": call.name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
 
 

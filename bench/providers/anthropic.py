@@ -18,13 +18,20 @@ from bench.providers.model_http import (
     TIMEOUT,
     closed,
     http_client,
+    no_answer,
+    reached,
     transport_failed,
     what_follows,
 )
 from bench.providers.spoken_part import CUT_OFF, SILENCE, SYSTEM_PROMPT
+from bench.providers.thinking import anthropic_thinking
 
+URL = "https://api.anthropic.com"
 MODEL = "claude-haiku-5-5"
-MAX_TOKENS = 1024  # of an answer; the service wants a bound
+KEY_VARIABLE = "ANTHROPIC_API_KEY"
+MAX_TOKENS = 1024  # of an answer; the service wants a bound …
+MAX_TOKENS_THINKING = 8192  # … in which thoughts count
+LOOK_AT = {401: KEY_VARIABLE, 403: KEY_VARIABLE, 404: "llm_model"}
 STATUS_OF = {
     "authentication_error": 401,
     "permission_error": 403,
@@ -33,6 +40,7 @@ STATUS_OF = {
     "not_found_error": 404,
     "request_too_large": 413,
     "rate_limit_error": 429,
+    "overloaded_error": 529,
 }
 """Errors in the middle of a stream, whose status is 200; whatever else they are is the server's."""
 
@@ -40,7 +48,8 @@ STATUS_OF = {
 class AnthropicAgent(BaseAgent):
     """Claude behind Anthropic's messages.
 
-    `agent_config` may hold `llm_model`, `system_prompt` and `anthropic_base_url` (without `/v1`).
+    `agent_config` may hold `llm_model`, `llm_effort`, `system_prompt` and `anthropic_base_url`
+    (with `/v1` or without).
     """
 
     provider = "anthropic"
@@ -50,8 +59,11 @@ class AnthropicAgent(BaseAgent):
         config = agent_config or {}
         self.model = config.get("llm_model") or MODEL
         self.system_prompt = config.get("system_prompt") or SYSTEM_PROMPT
-        self._base_url: str | None = config.get("anthropic_base_url")
-        self._key = key_of(config, "ANTHROPIC_API_KEY", self.provider)
+        address: str = config.get("anthropic_base_url") or URL
+        self._url = address.rstrip("/").removesuffix("/v1")  # which the SDK adds
+        self._thinking = anthropic_thinking(self.model, config.get("llm_effort"))
+        self._key = key_of(config, KEY_VARIABLE, self.provider)
+        self._http: httpx2.AsyncClient | None = None
         self._client: anthropic.AsyncAnthropic | None = None
 
     async def generate_response(
@@ -74,10 +86,17 @@ class AnthropicAgent(BaseAgent):
             raise self._translated(error, begun=begun, spoke=reading.spoke) from None
         except (ValueError, AttributeError, TypeError, LookupError):
             raise BrokenStream(self.provider, "not an event of a message") from None
+        if reading.is_empty and (nothing := no_answer(self, reading.stop_reason)):
+            raise nothing
 
     async def warm_up(self) -> None:
-        """Make the client, and what the SDK puts off until it is used."""
+        """Make the client, what the SDK puts off until it is used, and connect.
+
+        Raises:
+            ConnectFailed, Stalled: nobody is there.
+        """
         _ = self._connected().messages
+        await reached(self.provider, self._http, self._url, self._key)
 
     async def hang_up(self) -> None:
         """Close the connections."""
@@ -86,11 +105,12 @@ class AnthropicAgent(BaseAgent):
 
     def _connected(self) -> anthropic.AsyncAnthropic:
         if self._client is None:
+            self._http = http_client()
             self._client = anthropic.AsyncAnthropic(
                 api_key=self._key.reveal(),
-                base_url=self._base_url,
+                base_url=self._url,
                 max_retries=0,
-                http_client=http_client(),
+                http_client=self._http,
                 timeout=TIMEOUT,
             )
         return self._client
@@ -100,23 +120,24 @@ class AnthropicAgent(BaseAgent):
         tools = [_tool(tool) for tool in self.tools]
         return await self._connected().messages.create(
             model=self.model,
-            max_tokens=MAX_TOKENS,
+            max_tokens=MAX_TOKENS_THINKING if "output_config" in self._thinking else MAX_TOKENS,
             system=self.system_prompt,
             messages=cast("Any", messages),
             tools=cast("Any", tools) if tools else anthropic.omit,
             stream=True,
+            **self._thinking,
         )
 
     def _translated(self, error: Exception, *, begun: bool, spoke: bool) -> ProviderError:
         match error:
             case anthropic.APIStatusError(status_code=200):  # an event of the stream
                 status, said = STATUS_OF.get(str(error.type), 500), f"{error.type}: {_said(error)}"
-                if status == 500 and spoke:
+                if status >= 500 and spoke:
                     return BrokenStream(self.provider, quoted(said, self._key))
-                return refused(self.provider, status, {}, said, self._key)
+                return refused(self.provider, status, {}, said, self._key, look_at=LOOK_AT)
             case anthropic.APIStatusError():
-                status, headers = error.status_code, error.response.headers
-                return refused(self.provider, status, headers, _said(error), self._key)
+                status, said, headers = error.status_code, _said(error), error.response.headers
+                return refused(self.provider, status, headers, said, self._key, look_at=LOOK_AT)
             case anthropic.APIConnectionError(__cause__=Exception() as cause):
                 return transport_failed(self.provider, cause, self._key, begun=begun)
             case httpx2.TransportError():  # in the middle of a stream, where the SDK lets it pass
@@ -130,11 +151,18 @@ class _Reading:
 
     def __init__(self) -> None:
         self.spoke = False
+        self.stop_reason = ""
         self._usage = dict[str, int]()
         self._calls = dict[int, tuple[str, str, list[str]]]()  # id, name, fragments, by block
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is neither a word nor a call."""
+        return not self.spoke and not self._calls
+
     def read(self, event: RawMessageStreamEvent) -> GeneratedResponse | None:
-        """What an event says, if anything: text, or at the end tools and what it all cost.
+        """What an event says, if anything: text, or at the end tools and what it all cost; one
+        without either says that there is more to come.
 
         Raises:
             AttributeError, TypeError or LookupError: it has not the shape of one (the SDK does not
@@ -147,12 +175,15 @@ class _Reading:
                 block = event.content_block
                 self._calls[event.index] = block.id, block.name, []
             case "content_block_delta" if event.delta.type == "text_delta":
-                self.spoke = True
+                self.spoke = self.spoke or bool(event.delta.text)
                 return GeneratedResponse(BaseMessage(event.delta.text))
-            case "content_block_delta" if event.delta.type == "input_json_delta":
-                self._calls[event.index][2].append(event.delta.partial_json)
+            case "content_block_delta":
+                if event.delta.type == "input_json_delta":
+                    self._calls[event.index][2].append(event.delta.partial_json)
+                return GeneratedResponse(BaseMessage("")) if self.spoke else None
             case "message_delta":
                 self._count(event.usage)
+                self.stop_reason = event.delta.stop_reason or ""
                 return self._end()
             case _:
                 pass

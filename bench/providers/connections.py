@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import email.utils
 import functools
+import math
 import ssl
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import certifi
@@ -21,6 +24,7 @@ KEPT_OPEN_SECONDS = 60.0  # a connection between two turns
 LONGEST_REASON = 200  # characters of the vendor's own words
 
 TOO_MANY_REQUESTS = 429
+PATHS = ("GOOGLE_APPLICATION_CREDENTIALS",)  # variables that name a file instead
 
 
 def key_of(agent_config: Mapping[str, Any], variable: str, provider: str) -> Secret:
@@ -35,10 +39,17 @@ def key_of(agent_config: Mapping[str, Any], variable: str, provider: str) -> Sec
 
 
 def key_if_any(agent_config: Mapping[str, Any], variable: str) -> Secret:
-    """The same, and an empty one where there is none."""
+    """The same, and an empty one where there is none; spaces around it are no part of it.
+
+    Raises:
+        ConfigError: it holds what no header can, such as the "…" of an example.
+    """
     given: Mapping[str, Secret] | None = agent_config.get("keys")
     keys = config.read_keys() if given is None else given
-    return keys.get(variable) or Secret("")
+    text = (keys.get(variable) or Secret("")).reveal().strip()
+    if not text.isprintable() or not (text.isascii() or variable in PATHS):
+        raise ConfigError(f"{variable} holds signs that no key has: copy it anew")
+    return Secret(text)
 
 
 @functools.cache
@@ -48,10 +59,25 @@ def tls() -> ssl.SSLContext:
 
 
 def refused(
-    provider: str, status: int, headers: Mapping[str, str], said: str, key: Secret
+    provider: str,
+    status: int,
+    headers: Mapping[str, str],
+    said: str,
+    key: Secret,
+    *,
+    look_at: Mapping[int, str] = MappingProxyType({}),
+    is_exhausted: bool = False,
 ) -> ProviderError:
-    """The error for an HTTP status from 300 on; `said` are the vendor's words."""
+    """The error for an HTTP status from 300 on; `said` are the vendor's words.
+
+    `look_at` names the settings that a status may come of; `is_exhausted`: the vendor counts too
+    many where nothing is left to wait for, such as a quota that was paid for.
+    """
     reason = f"status {status}: {quoted(said, key)}".removesuffix(": ")
+    if named := look_at.get(status):
+        reason = f"{reason} (look at {named})"
+    if is_exhausted:
+        return Rejected(provider, reason)
     if status == TOO_MANY_REQUESTS:
         return RateLimited(provider, reason, retry_after_seconds=_retry_after(headers))
     if status >= 500 or status == 408:
@@ -66,12 +92,12 @@ def quoted(said: str, key: Secret) -> str:
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds from a `Retry-After`, which is a number or a date."""
+    """Seconds from a `Retry-After`, which is a number or a date, or its milliseconds."""
     told = headers.get("retry-after", "")
-    try:
-        return max(0.0, float(told))
-    except ValueError:
-        pass
+    for text, share in ((headers.get("retry-after-ms", ""), 1e-3), (told, 1.0)):
+        with contextlib.suppress(ValueError):
+            if math.isfinite(wait := float(text) * share):
+                return max(0.0, wait)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(told).timestamp() - clock.wall())
     except ValueError:

@@ -26,11 +26,16 @@ from bench.providers.model_http import (
     TIMEOUT,
     closed,
     http_client,
+    no_answer,
+    reached,
     transport_failed,
     what_follows,
 )
 from bench.providers.spoken_part import SYSTEM_PROMPT
+from bench.providers.thinking import gemini_thinking
 
+URL = "https://generativelanguage.googleapis.com"
+LOOK_AT = {400: f"{KEY_VARIABLE}, llm_model and llm_effort", 403: KEY_VARIABLE, 404: "llm_model"}
 CHUNKS_AHEAD = 4096  # that nobody has read yet: more than an answer for the ear can have
 UNSIGNED = b"skip_thought_signature_validator"
 """What the vendor's documentation wants for a call that another model made."""
@@ -41,7 +46,8 @@ Chunk = types.GenerateContentResponse
 class GeminiAgent(BaseAgent):
     """Gemini behind Google's Gen AI SDK.
 
-    `agent_config` may hold `llm_model`, `system_prompt` and `gemini_base_url` (without a version).
+    `agent_config` may hold `llm_model`, `llm_effort`, `system_prompt` and `gemini_base_url`
+    (without a version).
     """
 
     provider = "gemini"
@@ -51,7 +57,8 @@ class GeminiAgent(BaseAgent):
         config = agent_config or {}
         self.model = config.get("llm_model") or MODEL
         self.system_prompt = config.get("system_prompt") or SYSTEM_PROMPT
-        self._base_url: str | None = config.get("gemini_base_url")
+        self._url: str = config.get("gemini_base_url") or URL
+        self.thinking = gemini_thinking(self.model, config.get("llm_effort"))
         self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._client: genai.Client | None = None
         self._http: httpx2.AsyncClient | None = None
@@ -76,12 +83,19 @@ class GeminiAgent(BaseAgent):
             raise self._translated(error, begun=reading.begun, spoke=reading.spoke) from None
         except (ValueError, TypeError, AttributeError, LookupError):
             raise BrokenStream(self.provider, "not a piece of an answer") from None
+        if not reading.spoke and (nothing := no_answer(self, reading.ended)):
+            raise nothing
 
     async def warm_up(self) -> None:
-        """Make the client, and what the SDK puts off until it is used."""
+        """Make the client, what the SDK puts off until it is used, and connect.
+
+        Raises:
+            ConnectFailed, Stalled: nobody is there.
+        """
         _ = self._connected().aio.models
         for kind in (types.Content, types.GenerateContentConfig, Chunk):
             kind.model_rebuild()
+        await reached(self.provider, self._http, self._url, self._key)
 
     async def hang_up(self) -> None:
         """Close the connections."""
@@ -120,7 +134,7 @@ class GeminiAgent(BaseAgent):
             self._http = http_client()
             self._http.event_hooks["request"].append(_in_time)
             options = types.HttpOptions(
-                base_url=self._base_url,
+                base_url=self._url,
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,  # else aiohttp is used wherever it is installed
                 httpx_client=httpx2.Client(verify=tls()),  # else it makes a TLS context for nobody
@@ -137,7 +151,7 @@ class GeminiAgent(BaseAgent):
         if error.code >= 500 and spoke:
             return BrokenStream(self.provider, quoted(said, self._key))
         headers = dict(getattr(error.response, "headers", None) or {})
-        failed = refused(self.provider, error.code, headers, said, self._key)
+        failed = refused(self.provider, error.code, headers, said, self._key, look_at=LOOK_AT)
         if isinstance(failed, RateLimited) and failed.retry_after_seconds is None:
             failed.retry_after_seconds = _delay(error.details)
         return failed
@@ -167,14 +181,14 @@ class _Reading:
 
     def __init__(self, provider: str, called: _Called) -> None:
         self._provider, self._called = provider, called
-        self.begun = self.spoke = self.ended = False
+        self.begun = self.spoke = False
+        self.ended = ""  # why
 
     def read(self, chunk: Chunk) -> GeneratedResponse | None:
         """What a chunk says, if anything.
 
         Raises:
             Rejected: the service will not have this conversation.
-            BrokenStream: it ends the answer with nothing said.
         """
         self.begun = True
         parts = list(_parts(chunk))
@@ -192,14 +206,12 @@ class _Reading:
         usage = {name: count for name, count in counts.items() if isinstance(count, int)}
         return GeneratedResponse(BaseMessage(text), usage=usage or None, tool_calls=calls)
 
-    def _ends(self, chunk: Chunk) -> bool:
+    def _ends(self, chunk: Chunk) -> str:
         feedback = chunk.prompt_feedback
         if feedback is not None and feedback.block_reason is not None:
             raise Rejected(self._provider, f"blocked: {feedback.block_reason.value}")
         reason = chunk.candidates[0].finish_reason if chunk.candidates else None
-        if reason is not None and reason is not types.FinishReason.STOP and not self.spoke:
-            raise BrokenStream(self._provider, f"no answer: {reason.value}")
-        return reason is not None
+        return "" if reason is None else reason.value
 
 
 def _contents(asking: BaseAgent, called: _Called) -> list[types.ContentUnion]:
@@ -227,6 +239,7 @@ def _config(asking: GeminiAgent) -> types.GenerateContentConfig:
     return types.GenerateContentConfig(
         system_instruction=asking.system_prompt,
         tools=[types.Tool(function_declarations=functions)] if functions else None,
+        thinking_config=types.ThinkingConfig(**asking.thinking) if asking.thinking else None,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
 

@@ -35,7 +35,7 @@ from bench.errors import BrokenStream, ConnectFailed, Rejected
 from bench.providers.connections import CONNECT_SECONDS, key_of
 from bench.providers.gemini_contents import KEY_VARIABLE, contents, declarations
 from bench.providers.google_channel import failure, options_of
-from bench.providers.spoken_part import SILENCE, SYSTEM_PROMPT
+from bench.providers.spoken_part import SYSTEM_PROMPT
 
 MODEL = "gemini-2.5-flash"  # newer ones want thoughts back of which these messages know nothing
 URL = "https://generativelanguage.googleapis.com"
@@ -123,7 +123,7 @@ class GeminiLegacyAgent(BaseAgent):
         tools = [_declaration(one) for one in declarations(self.tools)]
         return protos.GenerateContentRequest(
             model=self.model if "/" in self.model else f"models/{self.model}",
-            contents=_contents(contents(self.transcript, bare=True)),
+            contents=[protos.Content(one) for one in contents(self.transcript, bare=True)],
             system_instruction=protos.Content(parts=[protos.Part(text=self.system_prompt)]),
             tools=[protos.Tool(function_declarations=tools)] if tools else None,
         )
@@ -191,16 +191,6 @@ def _channel(url: SplitResult) -> aio.Channel:
     if plain:
         return aio.insecure_channel(target, options=options)
     return aio.secure_channel(target, grpc.ssl_channel_credentials(), options=options)
-
-
-def _contents(rendered: list[dict[str, Any]]) -> list[Any]:
-    """The history; the user speaks first and last."""
-    silence = {"role": "user", "parts": [{"text": SILENCE}]}
-    if not rendered or rendered[0]["role"] != "user":
-        rendered = [silence, *rendered]
-    if rendered[-1]["role"] != "user":
-        rendered = [*rendered, silence]
-    return [protos.Content(one) for one in rendered]
 
 
 def _declaration(about: Mapping[str, Any]) -> Any:

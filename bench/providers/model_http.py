@@ -9,7 +9,9 @@ from typing import TypeVar
 import httpx2
 
 from bench import clock
-from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
+from bench.engine.agent import BaseAgent
+from bench.engine.transcript import Sender
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, Rejected, Stalled
 from bench.providers.connections import (
     CONNECT_SECONDS,
     FIRST_RESULT_SECONDS,
@@ -23,6 +25,10 @@ from bench.settings import Secret
 T = TypeVar("T")
 
 LINGER_SECONDS = 0.1  # for what follows an answer: a stream that is read to its end stays open
+
+ORDINARY = ("stop", "end_turn", "STOP")  # reasons for an end
+DECLINED = ("content_filter", "refusal", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII")
+"""Reasons for which the same conversation gets no answer again."""
 
 # A read may wait as long as the first result; the engine times the pieces after it.
 TIMEOUT = httpx2.Timeout(FIRST_RESULT_SECONDS, connect=CONNECT_SECONDS)
@@ -44,6 +50,31 @@ async def what_follows(chunks: AsyncIterator[T]) -> list[T]:
             async for chunk in chunks:
                 found.append(chunk)
     return found
+
+
+async def reached(provider: str, client: httpx2.AsyncClient | None, url: str, key: Secret) -> None:
+    """Connect before the first request does; what the service answers is of no interest.
+
+    Raises:
+        ConnectFailed, Stalled: nobody is there.
+    """
+    assert client is not None
+    try:
+        await client.get(url)
+    except httpx2.TransportError as error:
+        raise transport_failed(provider, error, key, begun=False) from None
+
+
+def no_answer(agent: BaseAgent, reason: str) -> ProviderError | None:
+    """The error for an answer with neither words nor tools, which ended for this reason: a listener
+    would hear nothing. None where it may be so: after a tool's result there may be no more to say.
+    """
+    if reason in DECLINED:
+        return Rejected(agent.provider, f"no answer: {reason}")
+    asked = agent.transcript.last(Sender.HUMAN)
+    if reason in ORDINARY and asked is not None and asked.tools:
+        return None
+    return BrokenStream(agent.provider, f"no answer: {reason}")
 
 
 async def closed(closing: Awaitable[None]) -> None:

@@ -42,16 +42,14 @@ GOOGLE_SPEECH_MODELS = (
     "video",
     "default",
 )
-# openai 3.52: types.shared.ChatModel
+# openai 3.52: types.shared.ChatModel, which has the first two end on 2027-01-14
 OPENAI_MODELS = (
     "gpt-4.1-mini",
     "gpt-4.1",
-    "gpt-4.1-nano",
-    "gpt-5-mini",
     "gpt-5.4-mini",
-    "gpt-5.4-nano",
     "gpt-5.6-luna",
     "gpt-6-luna",
+    "gpt-6-sol",
 )
 # google-genai 3.4: the examples in its types and interactions
 GEMINI_MODELS = (

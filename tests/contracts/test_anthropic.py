@@ -91,7 +91,8 @@ def test_fragments_of_calls_and_blocks_of_other_kinds():
         STOP,
         END,
     )
-    assert [response.message.text for response in found] == ["Let me see.", ""]
+    assert "".join(response.message.text for response in found) == "Let me see."
+    assert len(found) == 7  # a stream in which something happens is no stalled one
     assert found[-1].tool_calls == (
         ToolCall("toolu_1", "free_tables", '{"day": "Monday"}'),
         ToolCall("toolu_2", "free_tables", '{"n": 1}'),

@@ -103,7 +103,7 @@ def test_thoughts_are_not_said_and_ids_and_signatures_are_kept():
     [
         (chunk({"text": "We"}),),  # the stream ends, and the answer did not
         (chunk(finish="MALFORMED_FUNCTION_CALL"),),
-        (chunk(finish="SAFETY"),),
+        (chunk(finish="MAX_TOKENS"),),
         ('data: {"candidates": 7}\r\n\r\n',),
         ("data: [1]\r\n\r\n",),
         ('data: {"error": {"message": "no code"}}\r\n\r\n',),
@@ -236,7 +236,7 @@ def test_a_signature_goes_back_with_its_call(names_calls: bool):
     assert function["description"] == "How many tables are free."
     assert [bool(call.mark) for call in calls] == [True, False]
     for request in later:
-        first, second = request["contents"][2]["parts"]
+        first, second = request["contents"][1]["parts"]
         assert base64.urlsafe_b64decode(first["thoughtSignature"]) == base64.b64decode(
             calls[0].mark
         )

@@ -46,8 +46,9 @@ def test_anthropic_alternates_and_begins_with_the_user():
 
 def test_gemini():
     contents = conversation().to_gemini_contents()
-    assert [content["role"] for content in contents] == ["model", "user", "model", "user", "user"]
+    assert [content["role"] for content in contents] == ["model", "user", "model", "user"]
     assert contents[1]["parts"] == [{"text": "When are you open?"}]
+    assert contents[3]["parts"] == [{"text": "Stop."}, {"text": "And Sunday?"}]
 
 
 FREE = ToolCall("a", "free_tables", '{"day": "Monday"}', mark="bWFyaw==")
@@ -75,7 +76,7 @@ def test_tools_in_openai_messages():
             "type": "function",
             "function": {"name": FREE.name, "arguments": '{"day": "Monday"}'},
         },
-        {"id": "b", "type": "function", "function": {"name": BROKEN.name, "arguments": '{"day'}},
+        {"id": "b", "type": "function", "function": {"name": BROKEN.name, "arguments": "{}"}},
     ]
     results = [
         {"role": "tool", "tool_call_id": "a", "content": "three"},
@@ -122,6 +123,20 @@ def test_what_was_said_after_a_tool_without_an_answer_stands_beside_its_result()
     transcript.add_human_message("Never mind.")
     (*_, last) = transcript.to_anthropic_messages()
     assert [block["type"] for block in last["content"]] == ["tool_result", "text"]
+    (*_, last) = transcript.to_gemini_contents()
+    assert [list(part) for part in last["parts"]] == [["function_response"], ["text"]]
+
+
+def test_results_of_tools_are_told_though_nobody_said_a_word():
+    """Else the model would want the same tools again."""
+    transcript = Transcript()
+    asked = transcript.add_human_message(" ")
+    asked.tools.append(ToolResult(FREE, "three"))
+    assert [one["role"] for one in transcript.to_openai_messages()] == ["assistant", "tool"]
+    roles = ["user", "assistant", "user"]
+    assert [one["role"] for one in transcript.to_anthropic_messages(silence="…")] == roles
+    roles = ["user", "model", "user"]
+    assert [one["role"] for one in transcript.to_gemini_contents(silence="…")] == roles
 
 
 def test_silence_stands_for_the_user_where_the_bot_spoke_unasked():
@@ -136,6 +151,17 @@ def test_silence_stands_for_the_user_where_the_bot_spoke_unasked():
         {"role": "assistant", "content": "Are you there?"},
         {"role": "user", "content": "…"},
     ]
+    assert [
+        (one["role"], one["parts"][0]["text"]) for one in transcript.to_gemini_contents(silence="…")
+    ] == [
+        ("user", "…"),
+        ("model", "Hello."),
+        ("user", "Yes?"),
+        ("model", "Are you there?"),
+        ("user", "…"),
+    ]
+    assert Transcript().to_anthropic_messages(silence="…") == [{"role": "user", "content": "…"}]
+    assert Transcript().to_gemini_contents(silence="…")[0]["role"] == "user"
 
 
 def test_tools_in_gemini_contents():
