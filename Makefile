@@ -3,6 +3,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 INSTALL = $(@D)/bin/python -m pip install --disable-pip-version-check --quiet
 BUILD = $(if $(shell $(PYTHON) -c 'import sys; print(*[1] * (sys.version_info >= (3, 11)))' 2>/dev/null),,$(error Talkbench needs Python 3.11 or newer; name one with PYTHON=/path/to/python3))$(PYTHON) -m venv $(@D) && $(INSTALL) --require-hashes -r $< && $(INSTALL) --no-deps --no-build-isolation -e . && touch $@
 COMPILE = uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet
+SIDE_BY_SIDE = -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 LEGACY_TESTS = tests/contracts/test_every_*.py tests/contracts/test_playht.py tests/contracts/test_gemini_legacy.py tests/contracts/test_plain_scripts.py tests/providers/test_offers.py -k "playht or legacy"
 
 .PHONY: talk test check bench notebooks locks clean
@@ -11,7 +12,7 @@ talk: .venv/.talk  ## talk to it in the browser, on 127.0.0.1:7860
 	.venv/bin/talkbench app
 
 test: .venv/.dev .venv-legacy/.done  ## every test that needs no key, those of the two old SDKs where these are
-	.venv/bin/python -m pytest && .venv-legacy/bin/python -m pytest $(LEGACY_TESTS)
+	.venv/bin/python -m pytest $(SIDE_BY_SIDE) && .venv-legacy/bin/python -m pytest $(LEGACY_TESTS)
 
 check: .venv/.dev  ## style, types, layers
 	.venv/bin/ruff check && .venv/bin/ruff format --check && .venv/bin/basedpyright && .venv/bin/lint-imports --no-logo

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -12,6 +13,13 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 NO_BROWSER = (
     "no Chromium found: browser tests are SKIPPED (name one with $CHROMIUM, or install chromium)"
 )
+
+
+def pytest_configure() -> None:
+    """Programs that tests start heed Ctrl-C, also where a shell started pytest in the background:
+    it has what it starts there ignore that, and they would inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
