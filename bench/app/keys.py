@@ -20,7 +20,9 @@ NOT_TO_TYPE = frozenset({"GOOGLE_APPLICATION_CREDENTIALS"})
 """Names a file of this machine, and its files are not for visitors to choose from."""
 
 TO_TYPE = tuple(name for name in KEY_VARIABLES if name not in NOT_TO_TYPE)
-_KEY = re.compile(r"[\x21-\x7e]{1,400}")  # what can stand in a header
+LONGEST = 400  # characters of a key …
+LONGEST_TOKEN = 4000  # … and of a token that says what its owner may do
+_KEY = re.compile(r"[\x21-\x7e]+")  # what can stand in a header
 _REGION = re.compile(r"[a-z0-9-]{1,40}")  # it becomes part of an address
 
 
@@ -46,10 +48,11 @@ class KeyRing:
         """
         text = text.strip()
         region = variable.endswith("_REGION")
+        most = LONGEST_TOKEN if variable.endswith("_TOKEN") else LONGEST
         if variable not in TO_TYPE:
             raise ConfigError(f"{variable[:40]} is for the owner of this server to set")
-        if not (_REGION if region else _KEY).fullmatch(text):
-            want = "small letters, digits and hyphens" if region else "400 visible characters"
+        if len(text) > most or not (_REGION if region else _KEY).fullmatch(text):
+            want = "small letters, digits and hyphens" if region else f"{most} visible characters"
             raise ConfigError(f"that cannot be {variable}: want {want} at most")
         self._keys[variable] = Secret(text)
 

@@ -203,4 +203,4 @@ def _keys() -> Iterator[Finding]:
 
 def _variables() -> dict[str, tuple[str, ...]]:
     """The variables that hold keys, by providers, in the order of the table."""
-    return {row.key: row.variables for row in PROVIDERS if row.variables}
+    return {row.key: row.wanted({}) for row in PROVIDERS if row.variables}

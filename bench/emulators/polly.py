@@ -20,6 +20,7 @@ KEY = "AKIDOFPOLLYEMULATED"
 SECRET = "a-secret-for-emulators"
 RATES = ("8000", "16000")
 ENGINES = ("standard", "neural", "long-form", "generative")
+BILINGUAL = ("Aditi", "Kajal")  # voices that may be told a language
 LONGEST_TEXT = 3000  # characters
 PIECE_SECONDS = 0.25
 _SOUNDS = re.compile(r"\w(?:.*\w)?")  # of a word, without the signs around it
@@ -31,7 +32,8 @@ Refusal = tuple[int, str]
 class PollyEmulator(HttpEmulator):
     """A server of `/v1/speech`: PCM, or the speech marks of its words.
 
-    `key` is the id of the one key there is, `secret` what its requests are signed with. `first`
+    `key` is the id of the one key there is, `secret` what its requests are signed with; with a
+    `token` they are temporary, and it has to come along. `first`
     draws the seconds before the first quarter of a second of PCM, `factor` those before each
     further one as a share of its length, `marks` those before speech marks. `requests` keeps the
     bodies it was sent, `gone` the instants at which a client hung up in the middle of an answer.
@@ -44,6 +46,7 @@ class PollyEmulator(HttpEmulator):
         *,
         key: str = KEY,
         secret: str = SECRET,
+        token: str = "",
         first: Callable[[], float] = lambda: 0.15,
         factor: Callable[[], float] = lambda: 0.2,
         marks: Callable[[], float] = lambda: 0.2,
@@ -54,7 +57,7 @@ class PollyEmulator(HttpEmulator):
         marks_refusals: Iterable[Refusal] = (),
     ) -> None:
         super().__init__()
-        self.key, self.secret = key, secret
+        self.key, self.secret, self.token = key, secret, token
         self.requests: list[dict[str, Any]] = []
         self._first, self._factor, self._marks = first, factor, marks
         self._trouble = Trouble(faults, "tts", turn)
@@ -62,7 +65,8 @@ class PollyEmulator(HttpEmulator):
         self._refusals, self._marks_refusals = list(refusals), list(marks_refusals)
 
     async def _answer(self, request: Request, answer: Answer) -> None:
-        if signer(request) != self.key:
+        token = request.headers.get("x-amz-security-token", "")
+        if signer(request) != self.key or (self.token and token != self.token):
             _refuse(answer, 403, "UnrecognizedClientException")
         elif not signed_with(request, self.secret):
             _refuse(answer, 403, "InvalidSignatureException")
@@ -128,6 +132,8 @@ def _wrong(body: dict[str, Any]) -> str:
     """The name of the error in a request, "" when there is none."""
     if not all(body.get(name) for name in ("Text", "VoiceId", "OutputFormat")):
         return "ValidationException"
+    if body.get("LanguageCode") and body["VoiceId"] not in BILINGUAL:
+        return "LanguageNotSupportedException"
     marks, engine = body.get("SpeechMarkTypes"), body.get("Engine", "standard")
     if body["OutputFormat"] not in ("pcm", "json"):  # this emulator makes neither MP3 nor Ogg
         return "ValidationException"

@@ -25,8 +25,8 @@ class Provider:
     """One row of the table: a provider in one role.
 
     `adapter` is "module:Class", found when it is chosen; "" when this version has none. `package`
-    is what the extra installs, by the name it is imported under; `variables` hold the key. With
-    the setting `address` the variables `spared` may be left out: the adapter knows. The SDK of a
+    is what the extra installs, by the name it is imported under; `variables` hold the key, of which
+    those that are `optional` may be left out, and with the setting `address` the `spared` ones too. The SDK of a
     `legacy` one holds others back, so its extra wants an environment of its own; `note` says
     why it is old. `models` and `voices` are the best known ones, not all; the first is usual.
     """
@@ -38,6 +38,7 @@ class Provider:
     extra: str = ""
     package: str = ""
     variables: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
     address: str = ""
     spared: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -48,7 +49,8 @@ class Provider:
     def wanted(self, agent_config: Mapping[str, Any]) -> tuple[str, ...]:
         """The variables without which it cannot be made."""
         spared = self.spared if agent_config.get(self.address) else ()
-        return tuple(variable for variable in self.variables if variable not in spared)
+        left_out = {*self.optional, *spared}
+        return tuple(variable for variable in self.variables if variable not in left_out)
 
 
 PROVIDERS = (
@@ -185,7 +187,13 @@ PROVIDERS = (
         adapter="bench.providers.polly:PollySynthesizer",
         extra="polly",
         package="aiobotocore",
-        variables=("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION"),
+        variables=(
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+            "AWS_REGION",
+        ),
+        optional=("AWS_SESSION_TOKEN",),
         models=offers.POLLY_MODELS,
         voices=offers.POLLY_VOICES,
     ),

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    InvalidRegionError,
     ParamValidationError,
     ReadTimeoutError,
 )
@@ -29,17 +30,34 @@ from bench.providers.connections import (
     FIRST_RESULT_SECONDS,
     KEPT_OPEN_SECONDS,
     TOO_MANY_REQUESTS,
+    key_if_any,
     key_of,
     quoted,
     refused,
 )
 from bench.providers.estimated_words import GrowingSpeech
+from bench.providers.locales import locale_of
 from bench.providers.pieces import pieces
 from bench.providers.speech_marks import SpeechMarks
 from bench.settings import Secret
 
 PROVIDER = "polly"
 VOICE = "Joanna"
+VOICES = {
+    "de-DE": "Vicki",
+    "en-AU": "Olivia",
+    "en-GB": "Amy",
+    "es-ES": "Lucia",
+    "fr-FR": "Lea",
+    "it-IT": "Bianca",
+    "ja-JP": "Kazuha",
+    "ko-KR": "Seoyeon",
+    "nl-NL": "Laura",
+    "pl-PL": "Ola",
+    "pt-BR": "Camila",
+}
+"""Who speaks a language unless a voice is named; each of them is neural."""
+BILINGUAL = ("Aditi", "Kajal")  # any other voice refuses to be told another language
 ENGINE = "neural"
 ENGINES_WITHOUT_MARKS = ("generative",)
 RATES = (8000, 16_000)  # Hz of the service's PCM
@@ -65,9 +83,9 @@ class PollySynthesizer(BaseSynthesizer):
     """Speech as PCM while it is made, word times from speech marks: two requests at a time.
 
     `synthesizer_config` may hold `voice`, `voice_model` (the engine: "neural", "standard",
-    "long-form", or "generative", which has no marks), `language` (a code with a region: "en-GB",
-    for voices of two languages) and `polly_url`: the address of a server that speaks the same
-    protocol. Marks that do not come leave the speech whole, its words estimated.
+    "long-form", or "generative", which has no marks), `language` (whose voice speaks, when none is
+    named) and `polly_url`: the address of a server that speaks the same protocol. Marks that do not
+    come leave the speech whole, its words estimated.
     """
 
     provider = PROVIDER
@@ -75,12 +93,13 @@ class PollySynthesizer(BaseSynthesizer):
     def __init__(self, synthesizer_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(synthesizer_config)
         config = synthesizer_config or {}
-        self.voice = config.get("voice") or VOICE
+        self._locale = locale_of(config["language"]) if config.get("language") else ""
+        self.voice = config.get("voice") or VOICES.get(self._locale, VOICE)
         self.engine = config.get("voice_model") or ENGINE
-        self.language: str | None = config.get("language")
         self._url: str | None = config.get("polly_url")
         self._id = key_of(config, "AWS_ACCESS_KEY_ID", self.provider)
         self._secret = key_of(config, "AWS_SECRET_ACCESS_KEY", self.provider)
+        self._token = key_if_any(config, "AWS_SESSION_TOKEN")  # of temporary credentials
         self._region = key_of(config, "AWS_REGION", self.provider)
         self._client: Any = None
         self._open = contextlib.AsyncExitStack()
@@ -89,7 +108,10 @@ class PollySynthesizer(BaseSynthesizer):
 
     async def warm_up(self) -> None:
         """Load the service's description, which takes longer than a first request should."""
-        await self._connected()
+        try:
+            await self._connected()
+        except FAILURES as error:
+            raise self._translated(error, begun=False) from None
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; its words are known once the marks are there."""
@@ -123,7 +145,7 @@ class PollySynthesizer(BaseSynthesizer):
             speech.is_whole = True
         except FAILURES as error:
             begun = speech.received > 0
-            raise _translated(error, self._id, self._secret, begun=begun) from None
+            raise self._translated(error, begun=begun) from None
         finally:
             if reader is not None and not speech.is_whole:
                 reader.cancel()
@@ -150,14 +172,17 @@ class PollySynthesizer(BaseSynthesizer):
 
     async def _ask(self, text: str, **asked: Any) -> Any:
         """The body of an answer."""
-        if self.language and "-" in self.language:
-            asked["LanguageCode"] = self.language
+        if self._locale and self.voice in BILINGUAL:
+            asked["LanguageCode"] = self._locale
         client = await self._connected()
         answer = await client.synthesize_speech(
             Text=text, VoiceId=self.voice, Engine=self.engine, **asked
         )
         _fail_with_connection(answer["AudioStream"].raw_stream)
         return answer["AudioStream"]
+
+    def _translated(self, error: Failure, *, begun: bool) -> ProviderError:
+        return _translated(error, (self._id, self._secret, self._token), begun=begun)
 
     async def _connected(self) -> Any:
         async with self._opening:
@@ -169,6 +194,7 @@ class PollySynthesizer(BaseSynthesizer):
                         endpoint_url=self._url,
                         aws_access_key_id=self._id.reveal(),
                         aws_secret_access_key=self._secret.reveal(),
+                        aws_session_token=self._token.reveal() or None,
                         config=_CONFIG,
                     )
                 )
@@ -181,12 +207,12 @@ def _session() -> AioSession:
     return get_session()
 
 
-def _translated(error: Failure, key: Secret, secret: Secret, *, begun: bool) -> ProviderError:
+def _translated(error: Failure, secrets: Sequence[Secret], *, begun: bool) -> ProviderError:
     match error:
         case ClientError():
-            return _refused(error.response, key, secret)
-        case ParamValidationError():
-            return Rejected(PROVIDER, quoted(str(error), secret))
+            return _refused(error.response, secrets)
+        case ParamValidationError() | InvalidRegionError():
+            return Rejected(PROVIDER, _quoted(str(error), secrets))
         case ConnectTimeoutError():
             return ConnectFailed(PROVIDER, "no connection in time")
         case ReadTimeoutError() | TimeoutError():
@@ -196,13 +222,20 @@ def _translated(error: Failure, key: Secret, secret: Secret, *, begun: bool) -> 
             return kind(PROVIDER, type(error).__name__)
 
 
-def _refused(answer: Any, key: Secret, secret: Secret) -> ProviderError:
+def _refused(answer: Any, secrets: Sequence[Secret]) -> ProviderError:
     """The error for `{"Error": {"Code", "Message"}, "ResponseMetadata": {…}}`."""
     about, error = answer.get("ResponseMetadata", {}), answer.get("Error", {})
     code, status = error.get("Code", ""), about.get("HTTPStatusCode", 500)
     status = TOO_MANY_REQUESTS if code in THROTTLED else status
-    said = quoted(f"{code}: {error.get('Message', '')}", secret)
-    return refused(PROVIDER, status, about.get("HTTPHeaders", {}), said, key)
+    said = _quoted(f"{code}: {error.get('Message', '')}", secrets)
+    return refused(PROVIDER, status, about.get("HTTPHeaders", {}), said, Secret(""))
+
+
+def _quoted(said: str, secrets: Sequence[Secret]) -> str:
+    """The vendor's words, which hold what was signed when a signature is wrong."""
+    for secret in filter(None, secrets):
+        said = said.replace(secret.reveal(), "***")
+    return quoted(said, Secret(""))
 
 
 def _fail_with_connection(answer: aiohttp.ClientResponse) -> None:

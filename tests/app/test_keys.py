@@ -75,6 +75,14 @@ def test_what_cannot_be_a_key_is_refused_without_being_shown(variable: str, text
     assert not ring
 
 
+def test_a_token_may_be_longer_than_a_key() -> None:
+    ring = KeyRing()
+    ring.give("AWS_SESSION_TOKEN", KEY * 40)
+    assert ring
+    with pytest.raises(ConfigError, match="4000"):
+        ring.give("AWS_SESSION_TOKEN", KEY * 400)
+
+
 def test_a_ring_shows_names_alone() -> None:
     every = visits()
     visit = every.of("tab")

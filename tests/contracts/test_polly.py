@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from aiobotocore.session import get_session
+from botocore.exceptions import ClientError
 
 from bench import clock
 from bench.emulators.polly import KEY, SECRET, PollyEmulator
@@ -18,8 +19,9 @@ from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, Synthesis
 from bench.engine.worker import spawn
 from bench.errors import ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.providers.estimated_words import GrowingSpeech
-from bench.providers.handler import VoiceHandler
-from bench.providers.polly import PollySynthesizer
+from bench.providers.handler import VoiceHandler, provider_states
+from bench.providers.known import PROVIDERS
+from bench.providers.polly import PollySynthesizer, _translated
 from bench.providers.speech_marks import SpeechMarks
 from bench.settings import Secret
 from bench.simulation import tone
@@ -31,11 +33,13 @@ TEXT = "Yes, we – “Zoë” and I – are open from nine to five."
 CHUNK = 640  # 20 ms
 
 
-def keys(key: str = KEY, secret: str = SECRET) -> dict[str, Secret]:
+def keys(key: str = KEY, secret: str = SECRET, token: str = "") -> dict[str, Secret]:
+    temporary = {"AWS_SESSION_TOKEN": Secret(token)} if token else {}
     return {
         "AWS_ACCESS_KEY_ID": Secret(key),
         "AWS_SECRET_ACCESS_KEY": Secret(secret),
         "AWS_REGION": Secret("eu-west-1"),
+        **temporary,
     }
 
 
@@ -246,6 +250,93 @@ def test_a_wrong_key_is_rejected_and_none_is_shown(
         error = clock.run(main(), virtual=True)
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         assert wrong[variable].reveal() not in caplog.text + repr(error) + str(error)
+
+
+TOKEN = "IQoJb3Jp/a-token+of" * 40 + "=="
+
+
+def test_temporary_credentials_go_with_their_token():
+    async def main():
+        async with served({"keys": keys(token=TOKEN)}, token=TOKEN) as (server, voice):
+            result, chunks = await spoken(voice)
+            return result, pcm_of(chunks), len(server.requests)
+
+    result, pcm, requests = clock.run(main(), virtual=True)
+    assert (pcm, result.estimated, requests) == (tone.speak(TEXT)[0], False, 2)
+
+
+@pytest.mark.parametrize(
+    ("token", "refusals"), [("", []), ("old", []), (TOKEN, [(403, "ExpiredTokenException")])]
+)
+def test_a_token_that_is_missing_wrong_or_old_is_rejected_and_not_shown(
+    token: str, refusals: list[tuple[int, str]], caplog: pytest.LogCaptureFixture
+):
+    async def main():
+        given = {"keys": keys(token=token)}
+        async with served(given, token=TOKEN, refusals=refusals) as (_, voice):
+            with pytest.raises(Rejected, match=r"403: (Unrecognized|ExpiredToken)") as failed:
+                await spoken(voice)
+            return failed.value
+
+    with caplog.at_level(logging.DEBUG):
+        error = clock.run(main(), virtual=True)
+    assert TOKEN not in caplog.text + repr(error) + str(error)
+
+
+def test_what_a_vendor_quotes_of_a_signed_request_is_not_shown():
+    said = f"The canonical string was host:x x-amz-security-token:{TOKEN} {KEY}/20260101 {SECRET}"
+    answer = {
+        "Error": {"Code": "SignatureDoesNotMatch", "Message": said},
+        "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}},
+    }
+    secrets = tuple(Secret(text) for text in (KEY, SECRET, TOKEN))
+    error = _translated(ClientError(answer, "SynthesizeSpeech"), secrets, begun=False)
+    assert isinstance(error, Rejected)
+    assert "SignatureDoesNotMatch" in str(error)
+    assert not any(text in repr(error) + str(error) for text in (KEY, SECRET, TOKEN, TOKEN[:20]))
+
+
+def test_a_token_is_no_key_that_could_be_missing():
+    (row,) = [row for row in PROVIDERS if row.key == "polly"]
+    assert "AWS_SESSION_TOKEN" in row.variables
+    assert "AWS_SESSION_TOKEN" not in row.wanted({})
+    (state,) = [one for one in provider_states(keys()) if one.provider is row]
+    assert state.state == "ready"
+
+
+def test_a_region_that_is_none_is_rejected():
+    async def main():
+        config = {"keys": {**keys(), "AWS_REGION": Secret("Europe (Ireland)")}}
+        voice = PollySynthesizer(config)
+        with pytest.raises(Rejected, match="region"):
+            await voice.warm_up()
+        with pytest.raises(Rejected, match="region"):
+            await spoken(voice)
+        await voice.terminate()
+
+    clock.run(main(), virtual=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ({"language": "en-GB"}, ("Amy", None)),
+        ({"language": "de"}, ("Vicki", None)),
+        ({"language": "en-GB", "voice": "Matthew"}, ("Matthew", None)),
+        ({"language": "hi-IN", "voice": "Kajal"}, ("Kajal", "hi-IN")),
+        ({"language": "fi"}, ("Joanna", None)),
+    ],
+)
+def test_a_language_chooses_the_voice_and_only_two_voices_are_told_it(
+    config: dict[str, str], asked: tuple[str, str | None]
+):
+    async def main():
+        async with served(config) as (server, voice):
+            await spoken(voice)
+            return server.requests[0]
+
+    body = clock.run(main(), virtual=True)
+    assert (body["VoiceId"], body.get("LanguageCode")) == asked
 
 
 def test_the_handler_makes_it():

@@ -38,7 +38,7 @@ def live(case: Case, **wrong: str) -> Any:
     if case.missing:
         pytest.skip(case.missing)
     keys = config.read_keys()
-    if lacking := [name for name in case.row.variables if not keys.get(name)]:
+    if lacking := [name for name in case.row.wanted({}) if not keys.get(name)]:
         pytest.skip(f"set {' and '.join(lacking)}")
     keys |= {variable: Secret(text) for variable, text in wrong.items()}
     adapter = named(case.adapter)({**case.config, "keys": keys})
