@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from bench import events
 from bench.app import messages
+from bench.app.failures import role_of
 from bench.app.limits import Limits
 from bench.app.messages import Down
 from bench.app.outbox import Outbox
@@ -102,7 +103,10 @@ class Session:
         self._changes = changes
         self._on_over = on_over
         self._far: Far | None = None
-        self._teller = Teller(lambda turn: figures(conversation.trace, turn))
+        self._teller = Teller(
+            lambda turn: figures(conversation.trace, turn),
+            lambda provider: role_of(provider, conversation),
+        )
         self._patience = Patience(limits, lambda reason, told: self.end(reason, told=told))
         self._ran_dry = (0, 0)  # utterance and sample, last time
         self._tasks: dict[str, asyncio.Task[Any]] = {}

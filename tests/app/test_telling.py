@@ -36,3 +36,8 @@ def test_a_second_voice_in_the_middle_of_an_answer_changes_nothing():
 
 def test_other_ears_change_nothing():
     assert states(events.FellBack("first", "Stalled", 8.0, "second")) == ["listening"]
+    teller, told = Teller(role=lambda _: "transcriber"), list[str]()
+    for fact in (COMMITTED, FAILED, FELL, PLAYS, PLAYED, FAILED, FELL):
+        list(teller.tell(fact))
+        told.append(teller.state)
+    assert told == ["thinking"] * 3 + ["speaking"] + ["listening"] * 3

@@ -47,6 +47,7 @@ class FarPage:
     def __init__(self) -> None:
         self.conversations: list[StreamingConversation] = []
         self.previews: list[Voice] = []
+        self.parts: dict[str, Any] = {}  # of the conversations to come, in place of the usual ones
         self.taken = 0
         self._arrived = threading.Condition()
         self._listener = bind("127.0.0.1", 0)
@@ -102,13 +103,15 @@ class FarPage:
     def _assemble(self, request: SessionRequest) -> StreamingConversation:
         asked = read_request(request.settings, BASE)
         settings = {name: getattr(BASE.conversation, name) for name in ConversationSettings.names()}
+        parts: dict[str, Any] = {
+            "transcriber": ScriptedTranscriber(),
+            "agent": ScriptedAgent([ANSWER], think_seconds=0.05, word_seconds=0.01),
+            "synthesizer": Voice(request.settings),
+        }
         conversation = StreamingConversation(
             output_device=request.device,
-            transcriber=ScriptedTranscriber(),
-            agent=ScriptedAgent([ANSWER], think_seconds=0.05, word_seconds=0.01),
-            synthesizer=Voice(request.settings),
             conversation_id=request.id,
-            **settings | dict(asked.changes),
+            **parts | self.parts | settings | dict(asked.changes),
         )
         with self._arrived:
             self.conversations.append(conversation)

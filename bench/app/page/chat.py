@@ -1,9 +1,10 @@
-"""A transcript in, chat messages out: what was heard, and struck through what was not."""
+"""A transcript in, chat messages out: what was heard, struck through what was not, what failed."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -17,12 +18,16 @@ MOST_MESSAGES = 200  # shown; the exports have all
 _MARKUP = re.compile(r"[^\w\s.,;?!'’“”–…-]|_|^[\d-]+")
 
 
-def messages(transcript: Transcript, turns: Mapping[int, Turn]) -> list[dict[str, Any]]:
-    """The conversation for a `gr.Chatbot`; each turn's first answer carries its waterfall."""
+def messages(
+    transcript: Transcript, turns: Mapping[int, Turn], failed: Mapping[int, Sequence[str]]
+) -> list[dict[str, Any]]:
+    """The conversation for a `gr.Chatbot`; each turn's first answer carries its waterfall, and what
+    `failed` in a turn is told at its end."""
     shown: list[dict[str, Any]] = []
     turn, drawn = 0, True
     for message in transcript.event_logs:
         if message.sender is Sender.HUMAN:
+            shown += _notes(failed, turn, turn)
             turn, drawn = turn + 1, False
             shown.append({"role": "user", "content": literally(message.text)})
             continue
@@ -30,6 +35,7 @@ def messages(transcript: Transcript, turns: Mapping[int, Turn]) -> list[dict[str
         if not drawn and turn in turns and (waterfall := _waterfall(turns[turn])):
             shown.append({"role": "assistant", "content": gr.HTML(waterfall)})
             drawn = True
+    shown += _notes(failed, turn, max(failed, default=turn))
     return shown[-MOST_MESSAGES:]
 
 
@@ -43,6 +49,13 @@ def unheard(message: Message) -> str:
     heard = message.text
     intended = message.intended
     return intended[len(heard) :] if intended.startswith(heard) else intended
+
+
+def _notes(failed: Mapping[int, Sequence[str]], first: int, last: int) -> list[dict[str, Any]]:
+    """What failed in the turns from `first` to `last`; the same once for each turn."""
+    told = [text for turn in range(first, last + 1) for text in dict.fromkeys(failed.get(turn, ()))]
+    notes = [f'<p class="tb-note">{escape(text)}</p>' for text in told]
+    return [{"role": "assistant", "content": gr.HTML(note)} for note in notes]
 
 
 def _as_entities(found: re.Match[str]) -> str:

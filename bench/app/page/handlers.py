@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from bench import clock
+from bench.app.failures import failures
 from bench.app.page import words
 from bench.app.page.chat import messages
 from bench.app.page.export import Exports
@@ -72,5 +73,8 @@ def said(visit: Visit) -> list[Any]:
         return [[], NOTHING]
     trace = session.trace
     by_number = {turn.turn: turn for turn in turns(trace)}
-    chat = messages(session.conversation.transcript, by_number)
+    failed: dict[int, list[str]] = {}
+    for turn, failure in failures(trace, session.conversation):
+        failed.setdefault(turn, []).append(str(failure))
+    chat = messages(session.conversation.transcript, by_number, failed)
     return [chat, latency(trace, sample_rate=session.device.sampling_rate)]

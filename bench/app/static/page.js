@@ -4,6 +4,7 @@ import { rememberedSession } from './session.js';
 import { mount } from './voice-strip.js';
 
 const GOODBYE = 1000;
+const FAILURES = new Set(['provider_failed', 'took_over', 'tried_again']);
 
 /**
  * `start()` gives the first message's settings; `turn(session)`, when there is something new to
@@ -31,6 +32,7 @@ export function attach(element, { start, turn, over }) {
     onTurn: () => turn(rememberedSession()),
     onEvent: ({ kind, state, code, message }) => {
       if (kind === 'message' && message.type === 'ready') begin(message);
+      else if (kind === 'message' && FAILURES.has(message.code)) turn(rememberedSession());
       else if (kind === 'socket' && state === 'closed' && code === GOODBYE) over();
     },
   });

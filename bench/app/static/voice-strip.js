@@ -6,6 +6,7 @@ import { forgetSession, rememberSession, rememberedSession } from './session.js'
 import { closedBecause, microphoneProblem, stateInWords } from './words.js';
 
 const BUSY = new Set(['thinking', 'speaking', 'held']);
+const MENDED = new Set(['took_over', 'tried_again']);
 
 class VoiceStrip {
   constructor(element, options) {
@@ -125,15 +126,23 @@ class VoiceStrip {
   #hear(message) {
     if (message.type === 'ready') this.#begin(message);
     else if (message.type === 'state') this.#showState(message.name);
-    else if (message.type === 'transcript') this.captions.show(message);
+    else if (message.type === 'transcript') this.#showWords(message);
     else if (message.type === 'interrupted') this.captions.cut(message);
     else if (message.type === 'error') this.#showError(message);
     else if (message.type === 'metrics') this.#tellTurn(message);
   }
 
-  #showError({ message, fatal }) {
+  /** What a provider did is told until the user is heard again. */
+  #showError({ code, message, fatal }) {
     if (fatal) this.fatal = message;
-    this.#complain(message);
+    // Sound is lost because of what is told already.
+    else if (code === 'audio_dropped' && this.#part('.problem').textContent) return;
+    this.#complain(message, MENDED.has(code));
+  }
+
+  #showWords(message) {
+    if (message.role === 'user' && message.final && !this.microphoneGone) this.#complain('');
+    this.captions.show(message);
   }
 
   #begin(message) {
@@ -202,9 +211,11 @@ class VoiceStrip {
     if (state.textContent !== text) state.textContent = text;
   }
 
-  #complain(text) {
-    this.#part('.problem').textContent = text;
-    this.#part('.problem').hidden = !text;
+  #complain(text, mended = false) {
+    const problem = this.#part('.problem');
+    problem.textContent = text;
+    problem.hidden = !text;
+    problem.dataset.mended = String(mended);
   }
 
   #showLevel(peak) {

@@ -26,6 +26,7 @@ const STATES = {
   thinking: 'Thinking…',
   speaking: 'Speaking',
   held: 'Paused: is that you?',
+  deaf: 'Nobody listens',
   ended: CLOSED[1000],
 };
 

@@ -56,6 +56,20 @@ def test_each_conversation_of_a_tab_has_a_name_of_its_own() -> None:
     assert visit.ticket.session == second["session"]
 
 
+def test_what_failed_is_told_once_at_the_end_of_its_turn() -> None:
+    transcript = Transcript()
+    for text in ("first", "second"):
+        transcript.add_human_message(text)
+        transcript.add_bot_message(f"to the {text}", intended=f"to the {text}")
+    failed = {0: ["at once"], 1: ["<again>", "<again>"], 3: ["later"]}
+    shown = [each["content"] for each in messages(transcript, {}, failed)]
+    words = [getattr(each, "value", each) for each in shown]
+    notes = [f'<p class="tb-note">{text}</p>' for text in ("at once", "&lt;again&gt;", "later")]
+    assert words == [
+        notes[0], "first", "to the first", notes[1], "second", "to the second", notes[2],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "kept",
     [
@@ -111,7 +125,7 @@ def test_a_cut_answer_is_heard_words_and_the_rest_struck_through() -> None:
     answer = transcript.add_bot_message("", intended="We are open <now>, always.")
     answer.settle("We are open", interrupted=True)
     stages = Stages(0.7, 0.001, 0.2, 0.1, 0.05, 0.03)
-    shown = messages(transcript, {1: Turn(1, 3.0, "silence", "hello", stages)})
+    shown = messages(transcript, {1: Turn(1, 3.0, "silence", "hello", stages)}, {})
     assert [message["role"] for message in shown] == ["user", "assistant", "assistant"]
     assert shown[1]["content"] == 'We are open <s class="tb-unheard">&#60;now&#62;, always.</s>'
     assert "voice to voice 1081\xa0ms" in shown[2]["content"].value
