@@ -17,7 +17,8 @@ from bench.events import Fact, FellBack, Retried
 Decision = Literal["retry", "fall back", "give up"]
 
 TRIES = 2  # of one part for one result
-COOL_DOWN_SECONDS = 30.0  # for which the backup goes first
+COOL_DOWN_SECONDS = 30.0  # for which the backup goes first, …
+LONGEST_REST_SECONDS = 600.0  # … unless the provider asks for more
 SHORT_WAIT_SECONDS = 0.25  # for which a busy provider is waited for
 
 
@@ -76,9 +77,10 @@ def name_of(part: Part) -> str:
     return part.provider or type(part).__name__
 
 
-def rest(part: Part) -> None:
-    """Let others go first for a while."""
-    part.rests_until = clock.now() + COOL_DOWN_SECONDS
+def rest(part: Part, error: BaseException | None = None) -> None:
+    """Let others go first for a while, or for as long as a busy provider wants to be left alone."""
+    asked = min(wait_before_retry(error), LONGEST_REST_SECONDS) if error is not None else 0.0
+    part.rests_until = clock.now() + max(COOL_DOWN_SECONDS, asked)
 
 
 def story_of(part: Part, error: Exception, after_seconds: float) -> tuple[str, str, float]:
@@ -121,10 +123,10 @@ class Attempts(Generic[P]):
         elif self._next is not None and decision == "fall back":
             self._recorder.failed(error, after_seconds)
             self._record(FellBack, error, after_seconds, to=name_of(self._next))
-            rest(who)
+            rest(who, error)
             self.who, self._next, self._attempt = self._next, None, 1
         else:
-            rest(who)
+            rest(who, error)
             return False
         return True
 

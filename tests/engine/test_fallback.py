@@ -165,6 +165,21 @@ def test_the_primary_gets_another_chance_when_it_has_rested():
     assert scene.history[-1] == ("bot", LINE)
 
 
+@pytest.mark.parametrize(
+    ("wanted", "rests"), [(5.0, COOL_DOWN_SECONDS), (90.0, 90.0), (9e5, 600.0)]
+)
+def test_a_busy_provider_is_left_alone_for_as_long_as_it_wants(wanted: float, rests: float):
+    async def script(scene: Scene) -> None:
+        await scene.ask(QUESTION, rests - 1.0)
+        await scene.ask(SECOND, 5.0)
+        await scene.ask("And tomorrow?", 9.0)
+
+    busy = RateLimited("troubled", "busy", retry_after_seconds=wanted)
+    scene = play(script, agent=backed(fail(busy)))
+    asked = [fact.provider for fact in scene.trace.of(AgentRequested)]
+    assert asked == ["troubled", "second", "second", "troubled"]
+
+
 def test_an_answer_that_was_begun_is_not_begun_again_and_the_next_is_the_backup_s():
     agent = backed(fail(BrokenStream("troubled", "closed")), 6, SENTENCES)
     scene = play(ask_twice, agent=agent, apology=APOLOGY)
