@@ -75,8 +75,7 @@ class FluxEmulator(DeepgramEmulator):
 
     It tells turns: what was said so far four times a second of audio and with every word, and the
     end when its made-up confidence passes `eot_threshold`. With `warns_with`, a code and a
-    description, sessions are warned at their begin. Unless it is `chatty`, it says nothing between
-    two turns.
+    description, sessions are warned at their begin.
     """
 
     paths = ("/v1/listen", PATH)
@@ -86,16 +85,20 @@ class FluxEmulator(DeepgramEmulator):
         feed: TruthFeed | EarsMaker,
         *,
         warns_with: tuple[str, str] | None = None,
-        chatty: bool = True,
         **options: Any,
     ) -> None:
         super().__init__(feed, **options)
-        self.warns_with, self.chatty = warns_with, chatty
+        self.warns_with = warns_with
 
     def refusal(self, path: str, query: Mapping[str, str]) -> str:
         """Why a session that is asked for like that cannot be had; "" when it can."""
-        if (path == PATH) != query.get("model", "").startswith("flux"):
+        model = query.get("model", "")
+        if (path == PATH) != model.startswith("flux"):
             return "This model is served at another path."
+        if path == PATH and "language" in query:
+            return "There is no language here, but a hint for flux-general-multi."
+        if "language_hint" in query and model != "flux-general-multi":
+            return "language_hint is for flux-general-multi alone."
         try:
             Thresholds().changed(query)
         except ValueError as error:
@@ -108,7 +111,7 @@ class FluxEmulator(DeepgramEmulator):
             return super().session(connection, path, query)
         thresholds = Thresholds().changed(query)
         session = _Turns(connection, thresholds, self.ears, self.trouble)
-        session.warning, session.chatty = self.warns_with, self.chatty
+        session.warning = self.warns_with
         return session
 
 
@@ -123,7 +126,6 @@ class _Turns:
         trouble: Trouble,
     ) -> None:
         self.warning: tuple[str, str] | None = None
-        self.chatty = True
         self._turns = Turns(ears, self._ends, self._eager)
         self._connection, self._thresholds = connection, thresholds
         self._telling = Telling(connection, trouble, MALFORMED, self._stamped)
@@ -147,9 +149,7 @@ class _Turns:
         for heard in await self._turns.take(pcm):
             await self._tell(heard, trigger=self._trigger(heard))
         if self._turns.samples - self._told_at >= samples_of(UPDATE_SECONDS):
-            stands = self._info(TurnHeard("grew", self._turns.words))
-            if self.chatty or self._turns.words:
-                await self._telling.tell(stands)
+            await self._telling.tell(self._info(TurnHeard("grew", self._turns.words)))
 
     async def obey(self, message: Mapping[str, Any]) -> bool:
         match message.get("type"):

@@ -29,6 +29,7 @@ class Asked:
     voice_activity: bool
     word_times: bool
     word_confidence: bool
+    terms: tuple[str, ...]  # to listen for
     wrong: str = ""
 
 
@@ -57,6 +58,7 @@ class VersionOne:
             streaming.enable_voice_activity_events,
             config.enable_word_time_offsets,
             config.enable_word_confidence,
+            tuple(term for context in config.speech_contexts for term in context.phrases),
             wrong,
         )
 
@@ -138,6 +140,11 @@ class VersionTwo:
             streaming.enable_voice_activity_events,
             features.enable_word_time_offsets,
             features.enable_word_confidence,
+            tuple(
+                phrase.value
+                for phrases in config.adaptation.phrase_sets
+                for phrase in phrases.inline_phrase_set.phrases
+            ),
             wrong,
         )
 

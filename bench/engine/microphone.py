@@ -57,6 +57,7 @@ class Microphone:
             edges = self._vad.feed(audio)
             if edges or self._vad.speaking:
                 self._on_activity(self._vad, edges)
+                self.transcriber.hears_voice(self._vad.voiced_samples)
         self.transcriber.send_audio(chunk)
 
     def deafen(self, deaf: bool) -> None:

@@ -14,7 +14,7 @@ from bench.engine.fallback import Decision, decide, name_of, rest, story_of, wai
 from bench.engine.intake import Intake
 from bench.engine.utterances import Utterances
 from bench.engine.worker import QUEUE_SIZE, BaseWorker, Ending
-from bench.errors import RateLimited, Rejected
+from bench.errors import ProviderError, RateLimited, Rejected, Stalled
 from bench.events import AudioDropped, FellBack, Retried, Word
 
 __all__ = ["BaseTranscriber", "Transcription", "Word"]
@@ -22,6 +22,8 @@ __all__ = ["BaseTranscriber", "Transcription", "Word"]
 AUDIO_QUEUE_SIZE = 250  # chunks: 5 s of 20 ms frames, then the oldest are dropped
 RESTART_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)  # waits before a failed stream is opened again
 ADMISSION_SECONDS = 8.0  # that a new stream waits for its account
+ANSWER_SECONDS = 8.0  # from a voice to the first sign that it was heard, where one is owed …
+VOICE_SAMPLES = 11_200  # … because it has lasted 0.7 s
 
 
 @dataclass(slots=True)
@@ -67,6 +69,7 @@ class BaseTranscriber(BaseWorker):
     account: Account | None = None  # units: seconds of audio
     stands_in = False  # it listens on the queues of another
     worked = False
+    owes_answers = False  # to a voice: nothing else tells whether the service listens at all
     rests_until = 0.0
 
     def __init__(self, transcriber_config: Any = None) -> None:
@@ -79,6 +82,9 @@ class BaseTranscriber(BaseWorker):
         self._dropped = 0  # samples not yet told to the trace
         self._slot: Slot | None = None
         self._stream: asyncio.Timeout | None = None
+        self._cut: ProviderError | None = None  # why the stream ends when its time is up
+        self._ears = self  # whoever listens now
+        self._voiced = False  # a voice has lasted
 
     def send_audio(self, chunk: bytes) -> None:
         """Hand over PCM; a lone transcriber starts with its first chunk. Never blocks: when the
@@ -102,6 +108,21 @@ class BaseTranscriber(BaseWorker):
         """Hear the microphone again."""
         self.is_muted = False
 
+    def hears_voice(self, samples: int) -> None:
+        """A voice detector has heard somebody speak for so long, in audio that was sent."""
+        lasts, self._voiced = self._voiced, samples >= VOICE_SAMPLES
+        if self._ears.owes_answers and self._voiced and not lasts:
+            reason = "sent a voice, got no answer"
+            stalled = Stalled(name_of(self._ears), reason, ANSWER_SECONDS)
+            self._ears.end_stream(stalled, ANSWER_SECONDS)
+
+    def answered(self) -> None:
+        """The service has shown that it listens."""
+        if isinstance(self._cut, Stalled) and self._stream is not None:
+            if not self._stream.expired():
+                self._cut = None
+                self._stream.reschedule(None)
+
     def create_silent_chunk(self, n: int) -> bytes:
         """`n` bytes of silence."""
         return bytes(n)
@@ -118,10 +139,10 @@ class BaseTranscriber(BaseWorker):
     async def take(self) -> bytes:
         """The next chunk of audio, for a sender."""
         chunk = await self.intake.take()
-        slot, stream = self._slot, self._stream
+        slot = self._slot
         if slot is not None and not slot.use(samples_in(chunk) / self.sampling_rate):
-            if stream is not None and not stream.expired():
-                stream.reschedule(clock.now())  # the day's quota is used up
+            reason = "the day's quota of audio is used up"
+            self.end_stream(RateLimited(name_of(self), reason), 0.0)
         return chunk
 
     async def audio(self) -> AsyncIterator[bytes]:
@@ -136,6 +157,7 @@ class BaseTranscriber(BaseWorker):
     async def tell(self, said: Transcription) -> None:
         """Put what was said on `output_queue`; final words are not heard again after a restart."""
         self.worked = True
+        self.answered()
         said.utterance_id = self.utterances.name(said.utterance_id, is_final=said.is_final)
         if said.is_final:
             self.intake.settled(said.words[-1].end_sample if said.words else None)
@@ -175,21 +197,27 @@ class BaseTranscriber(BaseWorker):
             RateLimited: the account has no room for it, or had none left in the middle.
         """
         self.intake.rewind()
-        if self.account is None:
-            await self._run_loop()
-            return
-        slot = self._slot = await self.account.enter(0.0, ADMISSION_SECONDS)
+        if self.account is not None:
+            self._slot = await self.account.enter(0.0, ADMISSION_SECONDS)
         stream = self._stream = clock.deadline(None)
+        self._cut = None
         try:
             async with stream:
                 await self._run_loop()
         except TimeoutError:
-            if not stream.expired():
+            if self._cut is None or not stream.expired():
                 raise
-            raise RateLimited(name_of(self), "the day's quota of audio is used up") from None
+            raise self._cut from None
         finally:
-            slot.leave()
+            if self._slot is not None:
+                self._slot.leave()
             self._slot = self._stream = None
+
+    def end_stream(self, why: ProviderError, after_seconds: float) -> None:
+        """Let the stream fail after a while, unless `answered` is called or it ends before."""
+        if self._stream is not None and not self._stream.expired():
+            self._cut = why
+            self._stream.reschedule(clock.now() + after_seconds)
 
     def lend(self, other: BaseTranscriber) -> None:
         """Let another one listen in place of this one."""
@@ -197,6 +225,10 @@ class BaseTranscriber(BaseWorker):
         other.trace, other.turn = self.trace, self.turn
         other.intake, other.utterances = self.intake, self.utterances
         other.input_queue, other.output_queue = self.input_queue, self.output_queue
+
+    def listens_now(self, other: BaseTranscriber) -> None:
+        """Somebody else, or this one again, hears the audio from now on."""
+        self._ears = other
 
     def _drop(self, chunk: bytes) -> None:
         self._dropped += len(chunk) // SAMPLE_WIDTH
@@ -259,6 +291,7 @@ class _Streams:
         if other is not self._primary:
             self._primary.lend(other)
         self.ears, self._attempt = other, 0
+        self._primary.listens_now(other)
         self._primary.utterances.taken_over()
         if self._primary.on_takeover is not None:
             self._primary.on_takeover(other)

@@ -52,6 +52,7 @@ class AssemblyAITranscriber(BaseTranscriber):
     """
 
     provider = PROVIDER
+    owes_answers = True
 
     def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(transcriber_config)
@@ -61,14 +62,7 @@ class AssemblyAITranscriber(BaseTranscriber):
         self._url = (config.get("assemblyai_url") or URL).rstrip("/")
         self._key = key_of(config, "ASSEMBLYAI_API_KEY", self.provider)
         try:
-            self._parameters = RealTimeParameters(
-                sample_rate=SAMPLE_RATE,
-                speech_model=SpeechModel(self.model),
-                language_codes=_codes(self.model, language, given=bool(config.get("language"))),
-                keyterms_prompt=list(config.get("keyterms") or ()) or None,
-                session_heartbeat=True,
-                **{name: config[name] for name in TURNS if config.get(name) is not None},
-            )
+            self._parameters = _parameters(config, self.model, language)
         except ValueError as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{self.provider} cannot be used like that: {reason}") from None
@@ -110,6 +104,7 @@ class AssemblyAITranscriber(BaseTranscriber):
                 event = await session.next_event()
                 self._waiting = False
                 patience.suspend()
+                self.answered()
                 if event.type == "Turn":
                     await self._turn(event)
                 elif event.type == "Heartbeat":
@@ -159,23 +154,29 @@ class AssemblyAITranscriber(BaseTranscriber):
             await self.tell(said)
 
 
+def _parameters(config: Mapping[str, Any], model: str, language: str) -> RealTimeParameters:
+    """What a session is asked for.
+
+    Raises:
+        ValueError: there is no such model, or it hears another language alone.
+    """
+    if model == ENGLISH and _code(language) != "en":
+        raise ValueError(f"{model} hears English alone, and language is {language}")
+    is_told = config.get("language") and model not in (ENGLISH, MULTILINGUAL, EVERY_LANGUAGE)
+    return RealTimeParameters(
+        sample_rate=SAMPLE_RATE,
+        speech_model=SpeechModel(model),
+        language_codes=[_code(language)] if is_told else None,
+        keyterms_prompt=list(config.get("keyterms") or ()) or None,
+        session_heartbeat=True,
+        **{name: config[name] for name in TURNS if config.get(name) is not None},
+    )
+
+
 def _model_for(language: str) -> str:
     """The fastest model that hears a language."""
     code = _code(language)
     return ENGLISH if code == "en" else MULTILINGUAL if code in LANGUAGES else EVERY_LANGUAGE
-
-
-def _codes(model: str, language: str, *, given: bool) -> list[str] | None:
-    """What a model is told of the language, if it wants to be told.
-
-    Raises:
-        ValueError: it hears another one alone.
-    """
-    if model == ENGLISH and _code(language) != "en":
-        raise ValueError(f"{model} hears English alone, and language is {language}")
-    if not given or model in (ENGLISH, MULTILINGUAL, EVERY_LANGUAGE):
-        return None
-    return [_code(language)]
 
 
 def _code(language: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from azure.cognitiveservices.speech import (
     CancellationReason,
     Connection,
     OutputFormat,
+    PhraseListGrammar,
+    ProfanityOption,
     PropertyId,
     SpeechConfig,
     SpeechRecognizer,
@@ -57,24 +59,26 @@ class Told:
 class AzureTranscriber(BaseTranscriber):
     """Speech-to-text while it is said, as continuous recognition of a pushed stream.
 
-    `transcriber_config` may hold `language` ("en-US", or "en"), `transcriber_model` (the id of a
-    custom endpoint) and `azure_url`: the address (ws:// or wss://) of a server that speaks the same
-    protocol, instead of a region. The SDK sends audio in pieces of 100 ms, whatever it is given.
-    Partials have no word times; who has ended their turn is left to the conversation.
+    `transcriber_config` may hold `language` ("en-US", or "en"), `keyterms`, `transcriber_model`
+    (the id of a custom endpoint) and `azure_url`: the address (ws:// or wss://) of a server that
+    speaks the same protocol, instead of a region. The SDK sends audio in pieces of 100 ms, whatever
+    it is given. Partials have no word times; who has ended their turn is left to the conversation.
     """
 
     provider = PROVIDER
+    owes_answers = True
 
     def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(transcriber_config)
         config = transcriber_config or {}
         self._subscription = Subscription(config)
         self.model: str | None = config.get("transcriber_model")
+        self._keyterms = tuple(config.get("keyterms") or ())
         self._utterances = Utterances()
 
     async def _run_loop(self) -> None:
         events, began_at = Events[Told](EVENTS), clock.now()
-        thread, recognition = NativeThread("Azure recogniser"), Recognition(events)
+        thread, recognition = NativeThread("Azure recogniser"), Recognition(events, self._keyterms)
         try:
             await self._connect(thread, recognition, events)
             began_at = clock.now()
@@ -112,6 +116,7 @@ class AzureTranscriber(BaseTranscriber):
             config.endpoint_id = self.model
         config.output_format = OutputFormat.Detailed
         config.request_word_level_timestamps()
+        config.set_profanity(ProfanityOption.Raw)  # or words would be told with asterisks
         silence = str(SEGMENTATION_MILLISECONDS)
         config.set_property(PropertyId.Speech_SegmentationSilenceTimeoutMs, silence)
         return config
@@ -129,6 +134,7 @@ class AzureTranscriber(BaseTranscriber):
         while True:
             told = await events.next()
             self._check(told, begun=True)
+            self.answered()
             if told.kind == "final":
                 patience.suspend()
             elif told.kind in ("speech", "partial"):  # from now on words are owed
@@ -145,6 +151,8 @@ class AzureTranscriber(BaseTranscriber):
     async def _pass_on(self, told: Told) -> None:
         try:
             said = _read(told, self._utterances.name, self.placed)
+            if said.is_final and not said.message:  # there were no words up to here
+                self.intake.settled(self.placed(_end(told)))
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             reason = f"not a result: {type(error).__name__}"
             raise BrokenStream(self.provider, reason) from None
@@ -155,8 +163,8 @@ class AzureTranscriber(BaseTranscriber):
 class Recognition:
     """The native objects of one stream: opened and closed on a thread of their own."""
 
-    def __init__(self, events: Events[Told]) -> None:
-        self._events = events
+    def __init__(self, events: Events[Told], keyterms: Sequence[str] = ()) -> None:
+        self._events, self._keyterms = events, keyterms
         self._stream: audio.PushAudioInputStream | None = None
         self._held: list[Any] = []
         self._signals = Signals()
@@ -168,6 +176,10 @@ class Recognition:
         recogniser = SpeechRecognizer(config, audio.AudioConfig(stream=stream))
         connection = Connection.from_recognizer(recogniser)
         self._held += [stream, recogniser, connection]
+        if self._keyterms:
+            self._held.append(phrases := PhraseListGrammar.from_recognizer(recogniser))
+            for term in self._keyterms:
+                phrases.addPhrase(term)
         self._signals = Signals(
             connection.connected,
             recogniser.speech_start_detected,
@@ -227,6 +239,12 @@ def _read(told: Told, utterance_id: str, placed: Callable[[int], int]) -> Transc
     return Transcription(
         text, float(best["Confidence"]), True, words=words, utterance_id=utterance_id
     )
+
+
+def _end(told: Told) -> int:
+    """The sample of the stream at which a result ends."""
+    result = json.loads(told.json)
+    return _samples(result["Offset"] + result["Duration"])
 
 
 def _word(shown: str, timed: dict[str, Any], placed: Callable[[int], int]) -> Word:

@@ -33,7 +33,7 @@ class VersionOne:
 
     def __init__(self, agent_config: Mapping[str, Any]) -> None:
         self.model: str = agent_config.get("transcriber_model") or MODEL_V1
-        self.language = _language(agent_config)
+        self.language, self.keyterms = _language(agent_config), _keyterms(agent_config)
 
     def client(self, channel: aio.Channel) -> speech_v1.SpeechAsyncClient:
         """A client on a channel."""
@@ -49,6 +49,9 @@ class VersionOne:
             enable_word_time_offsets=True,
             enable_word_confidence=True,
             enable_automatic_punctuation=True,
+            speech_contexts=[speech_v1.SpeechContext(phrases=self.keyterms)]
+            if self.keyterms
+            else [],
         )
         return speech_v1.StreamingRecognizeRequest(
             streaming_config=speech_v1.StreamingRecognitionConfig(
@@ -81,7 +84,7 @@ class VersionTwo:
 
     def __init__(self, agent_config: Mapping[str, Any], recognizer: str) -> None:
         self.model: str = agent_config.get("transcriber_model") or MODEL_V2
-        self.language = _language(agent_config)
+        self.language, self.keyterms = _language(agent_config), _keyterms(agent_config)
         self.recognizer = recognizer
 
     def client(self, channel: aio.Channel) -> speech_v2.SpeechAsyncClient:
@@ -103,6 +106,7 @@ class VersionTwo:
                 enable_word_confidence=not self.model.startswith("chirp"),
                 enable_automatic_punctuation=True,
             ),
+            adaptation=self._adaptation(),
         )
         return speech_v2.StreamingRecognizeRequest(
             recognizer=self.recognizer,
@@ -113,6 +117,15 @@ class VersionTwo:
                 ),
             ),
         )
+
+    def _adaptation(self) -> speech_v2.SpeechAdaptation | None:
+        if not self.keyterms:
+            return None
+        phrases = [speech_v2.PhraseSet.Phrase(value=term) for term in self.keyterms]
+        inline = speech_v2.SpeechAdaptation.AdaptationPhraseSet(
+            inline_phrase_set=speech_v2.PhraseSet(phrases=phrases)
+        )
+        return speech_v2.SpeechAdaptation(phrase_sets=[inline])
 
     def audio(self, pcm: bytes) -> speech_v2.StreamingRecognizeRequest:
         """A request with audio."""
@@ -134,6 +147,10 @@ Version = VersionOne | VersionTwo
 def _language(agent_config: Mapping[str, Any]) -> str:
     language = regional(agent_config.get("language") or LANGUAGE)
     return "cmn-Hans-CN" if language == CHINESE else language
+
+
+def _keyterms(agent_config: Mapping[str, Any]) -> list[str]:
+    return list(agent_config.get("keyterms") or ())
 
 
 class Names:

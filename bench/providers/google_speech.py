@@ -16,6 +16,7 @@ from bench.providers.google_channel import PROVIDER, VARIABLE, GoogleAccess, Goo
 from bench.providers.google_results import Names, Results, Version, VersionOne, VersionTwo
 
 HOST = "speech.googleapis.com"
+PLACES = {"chirp_3": "us", "chirp": "us-central1"}  # of models that the global place does not have
 ROTATE_SECONDS = 240.0  # from then on a stream is replaced as soon as nobody speaks …
 LONGEST_SECONDS = 290.0  # … and then in any case: the service ends it after 305
 IDLE_SECONDS = 5.0  # without audio; the service would soon end the stream
@@ -28,14 +29,15 @@ class GoogleTranscriber(BaseTranscriber):
     """Speech-to-text while it is said, over Google Cloud's streams (linear16 at 16 kHz).
 
     `transcriber_config` may hold `google_speech_api` ("v1" or "v2"), `google_recognizer` (of v2),
-    `transcriber_model`, `language` ("en" or "en-US") and `google_speech_url`: the address of a
-    server that speaks the same protocol. Partials have no words of their own.
+    `transcriber_model`, `language` ("en" or "en-US"), `keyterms` and `google_speech_url`: the
+    address of a server that speaks the same protocol. Partials have no words of their own.
 
     The service ends a stream after five minutes, so this one replaces it before: between two
     utterances if it can, else in the middle of one, which then is told in two.
     """
 
     provider = PROVIDER
+    owes_answers = True
 
     def __init__(self, transcriber_config: Mapping[str, Any] | None = None) -> None:
         super().__init__(transcriber_config)
@@ -44,10 +46,11 @@ class GoogleTranscriber(BaseTranscriber):
         self.idle_seconds = IDLE_SECONDS
         self.first_result_seconds = FIRST_RESULT_SECONDS
         recognizer: str | None = config.get("google_recognizer")
-        self._access = GoogleAccess(config, "google_speech_url", _host(recognizer))
+        place = _place(recognizer, config.get("transcriber_model") or "")
+        self._access = GoogleAccess(config, "google_speech_url", _host(place))
         self._version: Version = VersionOne(config)
         if config.get("google_speech_api") == "v2":
-            recognizer = recognizer or _recognizer(self._access.project)
+            recognizer = recognizer or _recognizer(self._access.project, place)
             self._version = VersionTwo(config, recognizer)
         self.model, self.language = self._version.model, self._version.language
         self._names = Names()
@@ -118,6 +121,7 @@ class GoogleTranscriber(BaseTranscriber):
     async def _receive(self, call: GoogleCall, results: Results, patience: Patience) -> None:
         while (response := await call.read()) is not None:
             patience.suspend()  # until all that came is passed on
+            self.answered()
             for said in results.read(response):
                 await self.tell(said)
             if results.is_ending:
@@ -128,14 +132,20 @@ class GoogleTranscriber(BaseTranscriber):
             raise BrokenStream(self.provider, "the stream ended before the audio did")
 
 
-def _recognizer(project: str) -> str:
+def _place(recognizer: str | None, model: str) -> str:
+    """Where a recognizer lives; of none that is named, where its model does."""
+    if recognizer is not None:
+        return recognizer.partition("/locations/")[2].partition("/")[0]
+    return next((place for name, place in PLACES.items() if model.startswith(name)), "global")
+
+
+def _recognizer(project: str, place: str) -> str:
     """The one that every project has, which takes its settings from the request."""
     if not project:
         raise ConfigError(f"google_recognizer is wanted: {VARIABLE} names no project")
-    return f"projects/{project}/locations/global/recognizers/_"
+    return f"projects/{project}/locations/{place}/recognizers/_"
 
 
-def _host(recognizer: str | None) -> str:
-    """Where a recognizer lives: other places than the global one have hosts of their own."""
-    place = (recognizer or "").partition("/locations/")[2].partition("/")[0]
+def _host(place: str) -> str:
+    """Places other than the global one have hosts of their own."""
     return HOST if place in ("", "global") else f"{place}-{HOST}"

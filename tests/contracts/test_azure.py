@@ -17,6 +17,7 @@ from bench.emulators import usp
 from bench.emulators.azure_speech import AzureSpeechEmulator
 from bench.emulators.azure_voice import AzureVoiceEmulator
 from bench.emulators.hearing import scripted
+from bench.engine import transcriber
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import Transcription
 from bench.errors import BrokenStream, ConfigError, ConnectFailed, RateLimited, Rejected
@@ -119,8 +120,51 @@ def test_what_is_asked_of_the_recogniser():
     assert query["format"] == "detailed"
     assert query["wordLevelTimestamps"] == "true"
     assert "own" in query.values()
-    (detection,) = [one for one in context["phraseDetection"].values() if isinstance(one, dict)]
-    assert detection["segmentation"]["segmentationSilenceTimeoutMs"] == 300
+    detection = context["phraseDetection"]
+    assert detection[detection["mode"]]["segmentation"]["segmentationSilenceTimeoutMs"] == 300
+
+
+def test_terms_to_listen_for_and_words_as_they_were_said():
+    async def main():
+        async with listening({"keyterms": ("Zoë", "Herr Ober")}) as (server, listener):
+            speak_frames(listener, 1.0)
+            await until(lambda: server.contexts)
+            return server.contexts[0]
+
+    context = run(main)
+    terms = [item["Text"] for group in context["dgi"]["Groups"] for item in group["Items"]]
+    assert terms == ["Zoë", "Herr Ober"]
+    assert context["phraseDetection"]["enrichment"]["profanity"] == "raw"
+
+
+def test_a_voice_that_nothing_answers_is_a_stall(monkeypatch: pytest.MonkeyPatch):
+    """The SDK itself would wait for more than a minute."""
+    monkeypatch.setattr(transcriber, "ANSWER_SECONDS", 0.5)
+
+    class Deaf:
+        samples, speaking_since = 0, None
+
+        async def take(self, pcm: bytes) -> list[Any]:
+            self.samples += len(pcm) // 2
+            return []
+
+        async def finish(self) -> list[Any]:
+            return []
+
+    async def main():
+        async with AzureSpeechEmulator(lambda _: Deaf()).serving() as server:
+            listener = AzureTranscriber({"azure_url": server.url, "keys": KEYS})
+            listener.trace = Trace()
+            listener.start()
+            speak_frames(listener, 1.0)
+            await until(lambda: server.samples)
+            listener.hears_voice(16_000)
+            await until(lambda: failures(listener))
+            await listener.terminate()
+            return failures(listener)[0]
+
+    failed = run(main)
+    assert (failed.kind, failed.message) == ("Stalled", "sent a voice, got no answer")
 
 
 def test_confidence_and_displayed_words_come_with_finals():

@@ -12,8 +12,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
 
 from bench import clock
+from bench.audio import SAMPLE_RATE
 from bench.emulators.deepgram_flux import KEY, FluxEmulator
+from bench.emulators.hearing import Heard
 from bench.engine.transcriber import Transcription
+from bench.errors import ConfigError
 from bench.events import ProviderFailed, Word
 from bench.providers.deepgram import DeepgramTranscriber, client_at
 from bench.providers.deepgram_flux import FluxTranscriber, deepgram_transcriber
@@ -30,7 +33,6 @@ with warnings.catch_warnings():
 
 pytestmark = pytest.mark.contract
 
-
 # A pause in the middle of a sentence, and a second sentence after a longer one.
 WORDS = (Word("I", 8000, 9600), Word("would", 9600, 12_800), Word("like", 12_800, 16_000),
          Word("a", 22_400, 24_000), Word("table.", 24_000, 30_400))  # fmt: skip
@@ -43,6 +45,20 @@ def feed() -> TruthFeed:
     truth.say("one", WORDS)
     truth.say("two", THANKS)
     return truth
+
+
+class Deaf:
+    """Ears that never come back with anything."""
+
+    samples = 0
+    speaking_since = None
+
+    async def take(self, pcm: bytes) -> list[Heard]:
+        await clock.sleep(600.0)
+        return []
+
+    async def finish(self) -> list[Heard]:
+        return []
 
 
 @contextlib.asynccontextmanager
@@ -119,7 +135,7 @@ def test_a_turn_grows_over_its_pauses_and_its_end_is_a_final_that_ends_the_turn(
         (True, "Thank you."),
     ]
     assert [one.utterance_id for one in said] == ["u1"] * 6 + ["u2"] * 3
-    assert {one.ends_turn for one in said if not one.is_final} == {None}
+    assert {one.ends_turn for one in said if not one.is_final} == {False}
     finals = [one for one in said if one.is_final]
     assert [one.ends_turn for one in finals] == [True, True]
     placed = [[(w.text, w.start_sample, w.end_sample) for w in one.words] for one in finals]
@@ -314,11 +330,10 @@ def test_a_turn_that_is_over_stays_as_it_was(kind: str):
     assert clock.run(main(), virtual=True) == [grown, grown]
 
 
-@pytest.mark.parametrize("chatty", [True, False])
-def test_who_falls_silent_in_the_middle_of_a_turn_is_given_up(chatty: bool):
+def test_who_falls_silent_in_the_middle_of_a_turn_is_given_up():
     async def main():
         fault = Fault("stt", "stall", after_partial=2, for_seconds=100.0)
-        async with served(faults=(fault,), chatty=chatty) as (_, listener):
+        async with served(faults=(fault,)) as (_, listener):
             await microphone(listener, 12.0)
             return failures(listener)
 
@@ -327,13 +342,62 @@ def test_who_falls_silent_in_the_middle_of_a_turn_is_given_up(chatty: bool):
     assert failed.after_seconds == pytest.approx(0.98 + 8.0 + 0.5, abs=0.05)  # and the hang-up
 
 
-def test_a_service_that_says_nothing_between_turns_is_no_stall():
+def test_who_never_says_how_things_stand_is_given_up_before_any_word():
     async def main():
-        async with served(chatty=False) as (_, listener):
-            await microphone(listener, 30.0)
-            return len([one for one in heard(listener) if one.is_final]), failures(listener)
+        async with nothing_left(), FluxEmulator(lambda _: Deaf()).serving() as server:
+            keys = {"DEEPGRAM_API_KEY": Secret(KEY)}
+            listener = FluxTranscriber({"deepgram_url": server.url, "keys": keys})
+            listener.trace = Trace()
+            listener.start()
+            await microphone(listener, 9.0)
+            await listener.terminate()
+            return failures(listener)
 
-    assert clock.run(main(), virtual=True) == (2, [])
+    (failed,) = clock.run(main(), virtual=True)
+    assert failed.kind == "Stalled"
+    assert failed.after_seconds == pytest.approx(8.5, abs=0.1)  # with the hang-up
+
+
+def test_after_silence_little_is_heard_again():
+    """Between two turns it says how much it has heard."""
+
+    async def main():
+        async with served(faults=(Fault("stt", "disconnect", after_partial=7),)) as (server, ears):
+            server.feed.say("three", [Word("Now.", 320_000, 324_000)])
+            await microphone(ears, 22.0)
+            return server.samples, len(server.sessions), heard(ears)[-1].message
+
+    samples, sessions, newest = clock.run(main(), virtual=True)
+    assert (sessions, newest) == (2, "Now.")
+    assert samples < (22.0 + 2.5) * SAMPLE_RATE
+
+
+@pytest.mark.parametrize(
+    ("config", "asked"),
+    [
+        ({"language": "en-GB"}, {"model": "flux-general-en"}),
+        (
+            {"transcriber_model": "flux-general-multi", "language": "de-AT"},
+            {"model": "flux-general-multi", "language_hint": "de"},
+        ),
+        ({"keyterms": ("Tisch", "Herr Ober")}, {"keyterm": "Tisch,Herr Ober"}),
+    ],
+)
+def test_language_and_terms_are_those_of_the_config(config: dict[str, Any], asked: dict[str, str]):
+    async def main():
+        async with served(config) as (server, listener):
+            await microphone(listener, 0.1)
+            return server.sessions[0]
+
+    session = clock.run(main(), virtual=True)
+    usual = {"model": "flux-general-en", "encoding": "linear16", "sample_rate": "16000"}
+    assert session == usual | asked
+
+
+def test_a_language_that_a_model_does_not_hear_is_told_at_once():
+    keys = {"DEEPGRAM_API_KEY": Secret(KEY)}
+    with pytest.raises(ConfigError, match="hears English alone, and language is de"):
+        FluxTranscriber({"language": "de", "keys": keys})
 
 
 def test_the_model_chooses_the_protocol():

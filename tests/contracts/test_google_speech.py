@@ -12,6 +12,7 @@ import pytest
 
 from bench import clock
 from bench.emulators.google_speech import KEY, GoogleSpeechEmulator
+from bench.engine import transcriber
 from bench.engine.transcriber import Transcription
 from bench.events import ProviderFailed, Word
 from bench.providers.google_channel import VARIABLE
@@ -27,6 +28,7 @@ pytestmark = pytest.mark.contract
 
 FRAME_SECONDS = 0.02
 HASTE = 5.0  # times real time
+AT = "projects/-/locations"
 TENTH = 1600  # samples
 
 
@@ -135,7 +137,7 @@ def test_portions_of_a_partial_are_one_and_stability_is_how_sure_it_is(api: str)
         ({"language": "de", "transcriber_model": "m"}, ("v1", "m", "de-DE", "", True, True)),
         (
             {"google_speech_api": "v2"},
-            ("v2", "long", "en-US", "projects/-/locations/global/recognizers/_", True, True),
+            ("v2", "long", "en-US", f"{AT}/global/recognizers/_", True, True),
         ),
         (
             {
@@ -148,7 +150,11 @@ def test_portions_of_a_partial_are_one_and_stability_is_how_sure_it_is(api: str)
         ),
         (
             {"google_speech_api": "v2", "transcriber_model": "chirp_2"},
-            ("v2", "chirp_2", "en-US", "projects/-/locations/global/recognizers/_", True, False),
+            ("v2", "chirp_2", "en-US", f"{AT}/us-central1/recognizers/_", True, False),
+        ),
+        (
+            {"google_speech_api": "v2", "transcriber_model": "chirp_3"},
+            ("v2", "chirp_3", "en-US", f"{AT}/us/recognizers/_", False, False),
         ),
     ],
 )
@@ -166,6 +172,32 @@ def test_what_a_stream_asks_for(config: dict[str, Any], asked: tuple[Any, ...]):
     assert failed == []
     assert said[-1].message == "when are you open?"
     assert bool(said[-1].words) == asked[4]
+
+
+@pytest.mark.parametrize("api", ["v1", "v2"])
+def test_terms_to_listen_for_are_asked_for(api: str):
+    async def main():
+        config = {"google_speech_api": api, "keyterms": ("Zoë", "Herr Ober")}
+        async with listening(config=config) as (server, listener):
+            await microphone(listener, 0.3)
+            return server.sessions[0]["terms"]
+
+    assert clock.run(main()) == ("Zoë", "Herr Ober")
+
+
+def test_a_voice_that_nothing_answers_is_a_stall(monkeypatch: pytest.MonkeyPatch):
+    """The service is silent of silence; whoever heard the voice is the conversation's detector."""
+    monkeypatch.setattr(transcriber, "ANSWER_SECONDS", 0.5)
+
+    async def main():
+        async with listening(feed(words("late", 320_000))) as (_, listener):
+            await microphone(listener, 1.0)
+            quiet = failures(listener)
+            listener.hears_voice(16_000)
+            await microphone(listener, 1.5, haste=1.0)
+            return quiet, failures(listener)
+
+    assert clock.run(main()) == ([], ["Stalled"])
 
 
 @pytest.mark.parametrize("api", ["v1", "v2"])

@@ -6,7 +6,8 @@ import pytest
 
 from bench import clock
 from bench.engine.transcriber import AUDIO_QUEUE_SIZE, BaseTranscriber, Transcription
-from bench.events import AudioDropped, WorkerFailed
+from bench.errors import BrokenStream
+from bench.events import AudioDropped, ProviderFailed, WorkerFailed
 from bench.trace import Trace
 
 pytestmark = pytest.mark.unit
@@ -104,3 +105,60 @@ def test_terminate_while_it_waits_to_open_again():
         assert len(asyncio.all_tasks()) == 1
 
     clock.run(main(), virtual=True)
+
+
+class Mute(BaseTranscriber):
+    """Hears, and now and then shows that it does."""
+
+    provider = "mute"
+    owes_answers = True
+
+    def __init__(self, answers_at: float = 0.0) -> None:
+        super().__init__()
+        self.trace, self.answers_at, self.opened = Trace(), answers_at, list[float]()
+
+    async def _run_loop(self) -> None:
+        self.opened.append(clock.now())
+        await clock.sleep_until(self.answers_at)
+        self.answered()
+        await asyncio.Event().wait()
+
+
+def failed(transcriber: BaseTranscriber, *, voice_at: float, lasts: float = 1.0) -> list[str]:
+    """What went wrong in half a minute, with a voice in it."""
+
+    async def main() -> list[str]:
+        transcriber.start()
+        for step in range(1500):
+            await clock.sleep_until(step * 0.02)
+            spoken = step * 0.02 - voice_at
+            if 0.0 <= spoken <= lasts:
+                transcriber.hears_voice(round(spoken * 16_000))
+        await transcriber.terminate()
+        assert transcriber.trace is not None
+        return [fact.kind for fact in transcriber.trace.of(ProviderFailed)]
+
+    return clock.run(main(), virtual=True)
+
+
+def test_a_voice_that_nothing_answers_is_a_stall():
+    ears = Mute()
+    assert failed(ears, voice_at=5.0) == ["Stalled"]
+    assert ears.opened == pytest.approx([0.0, 5.0 + 0.7 + 8.0])
+
+
+def test_any_answer_will_do_and_a_cough_wants_none():
+    assert failed(Mute(answers_at=12.0), voice_at=5.0) == []
+    assert failed(Mute(), voice_at=5.0, lasts=0.6) == []
+
+
+def test_the_second_listener_owes_the_answer_where_it_listens():
+    class Broken(BaseTranscriber):
+        provider = "broken"
+
+        async def _run_loop(self) -> None:
+            raise BrokenStream("broken", "gone")
+
+    ears = Broken()
+    ears.trace, ears.backup = Trace(), Mute()
+    assert failed(ears, voice_at=5.0)[:2] == ["BrokenStream", "Stalled"]
