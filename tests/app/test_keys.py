@@ -75,6 +75,15 @@ def test_what_cannot_be_a_key_is_refused_without_being_shown(variable: str, text
     assert not ring
 
 
+def test_a_token_is_asked_for_beside_its_key_alone() -> None:
+    states = provider_states({})
+    own = {
+        name: Secret("own") for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION")
+    }
+    assert "AWS_SESSION_TOKEN" in wanted_keys(states, {})
+    assert "AWS_SESSION_TOKEN" not in wanted_keys(states, own)
+
+
 def test_a_token_may_be_longer_than_a_key() -> None:
     ring = KeyRing()
     ring.give("AWS_SESSION_TOKEN", KEY * 40)

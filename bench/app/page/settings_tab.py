@@ -147,8 +147,11 @@ def wanted_keys(states: Sequence[ProviderState], own: Any) -> dict[str, list[str
             continue
         if state.state == "legacy" and "pip install" in state.remedy:
             continue
-        for name in state.provider.variables:
-            if name in TO_TYPE and not own.get(name):
+        lacking = [name for name in state.provider.variables if not own.get(name)]
+        if set(lacking) <= set(state.provider.optional):
+            continue
+        for name in lacking:
+            if name in TO_TYPE:
                 labels = wanted.setdefault(name, [])
                 if state.provider.label not in labels:
                     labels.append(state.provider.label)
