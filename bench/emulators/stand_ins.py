@@ -11,8 +11,10 @@ from bench.emulators.known import Emulated, Role, emulated
 from bench.errors import ConfigError
 from bench.settings import Secret
 from bench.simulation.context import Simulation
+from bench.simulation.latency import correlated
 from bench.simulation.mishearing import certainty
 from bench.simulation.profiles import profile
+from bench.simulation.tokens import tokens_in
 
 _MODELS: dict[Role, str] = {
     "transcriber": "transcriber_model",
@@ -92,10 +94,16 @@ def _ears(row: Emulated, simulation: Simulation) -> Any:
 def _mind(row: Emulated, simulation: Simulation) -> Any:
     draws, feed = simulation.draws, simulation.feed
     figures = profile(row.profile, simulation.overrides.get(row.profile), role="llm")
+
+    def every() -> float:
+        luck = correlated(draws, figures.rho, feed.step, "llm.token", 0)
+        return 1.0 / figures.tokens_per_second.at(-luck)
+
     return row.make(
         simulation.replies,
         first=lambda: figures.first_token.draw(draws, feed.step, "llm.first_token"),
-        every=lambda: 1.0 / figures.tokens_per_second.at(draws.normal(feed.step, "llm.pace")),
+        every=every,
+        counts=tokens_in,
         **_trouble(simulation),
     )
 
@@ -103,9 +111,14 @@ def _mind(row: Emulated, simulation: Simulation) -> Any:
 def _mouth(row: Emulated, simulation: Simulation) -> Any:
     draws, feed = simulation.draws, simulation.feed
     figures = profile(row.profile, simulation.overrides.get(row.profile), role="tts")
+
+    def factor() -> float:
+        luck = correlated(draws, figures.rho, feed.step, "tts.chunk")
+        return figures.real_time_factor.at(luck)
+
     return row.make(
         first=lambda: figures.first_audio.draw(draws, feed.step, "tts.first_audio"),
-        factor=lambda: figures.real_time_factor.at(draws.normal(feed.step, "tts.pace")),
+        factor=factor,
         **_trouble(simulation),
     )
 

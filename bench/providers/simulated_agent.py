@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator, Mapping
-from math import ceil
 from typing import Any
 
 from bench import clock
@@ -18,15 +17,10 @@ from bench.simulation.context import RESULT, Answer, Reply
 from bench.simulation.faults import BREAKS, REFUSALS, Fault, FaultWatch
 from bench.simulation.latency import correlated
 from bench.simulation.profiles import profile
+from bench.simulation.tokens import tokens_in
 
-LETTERS_PER_TOKEN = 4  # of English, about
 TOKENS_PER_MESSAGE = 4  # that frame it in a prompt
 _PIECE = re.compile(r"\s*\S+")
-
-
-def tokens_in(text: str) -> int:
-    """About how many tokens a text has: one for every four characters, rounded up."""
-    return ceil(len(text) / LETTERS_PER_TOKEN)
 
 
 class SimulatedAgent(FrontDeskAgent):

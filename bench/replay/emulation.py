@@ -28,6 +28,7 @@ from bench.simulation.context import Reply
 from bench.simulation.draws import Draws
 from bench.simulation.faults import Fault, check
 from bench.simulation.profiles import profile
+from bench.simulation.tokens import tokens_in
 
 LAST_PORT = 65_535
 
@@ -188,6 +189,7 @@ def _made(row: Emulated, answers: _Answers, draws: Draws, faults: Sequence[Fault
             options["first"] = lambda: llm.first_token.draw(draws, step, "llm.first_token")
             pace = llm.tokens_per_second
             options["every"] = lambda: 1.0 / pace.at(draws.normal(step, "llm.pace"))
+            options["counts"] = tokens_in
             if answers.replies is None:
                 return row.make(mind=front_desk_mind, **options)
             return row.make(answers.replies, **options)

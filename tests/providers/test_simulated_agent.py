@@ -13,9 +13,10 @@ from bench.engine.tools import Tool, ToolCall
 from bench.engine.transcriber import Transcription
 from bench.errors import ConfigError
 from bench.events import AgentFinished, ToolReturned
-from bench.providers.simulated_agent import SimulatedAgent, tokens_in
+from bench.providers.simulated_agent import SimulatedAgent
 from bench.simulation.context import Reply, Simulation
 from bench.simulation.draws import Draws
+from bench.simulation.tokens import tokens_in
 from bench.trace import Trace
 
 pytestmark = pytest.mark.unit
