@@ -99,18 +99,21 @@ class VirtualLoop(VirtualNetwork):
     """
 
     # Private names of the standard library; the tests hold them on every interpreter present.
-    _scheduled: list["_Timer"]
-    _clock_resolution: float
+    _ready: collections.deque[asyncio.Handle]
+    _selector: selectors.BaseSelector
+    _stopping: bool
+    _process_events: Callable[[list[tuple[selectors.SelectorKey, int]]], None]
     _default_executor: Executor | None
 
     def __init__(self, start: float = 0.0) -> None:
         self.jumps = 0
         self._ticks = round(start * TICKS_PER_SECOND)
         self._armed = itertools.count()
+        self._timers = list[tuple[float, int, asyncio.TimerHandle]]()  # by tick, then as armed
         self._holds = 0
         self._jobs = collections.deque[tuple[Future[Any], asyncio.Future[Any]]]()
-        super().__init__(_Selector(self._advance))
-        self._clock_resolution = 0.5 / TICKS_PER_SECOND
+        self._passes = itertools.cycle(range(256))
+        super().__init__(selectors.DefaultSelector())
 
     def time(self) -> float:
         return self._ticks / TICKS_PER_SECOND
@@ -127,10 +130,8 @@ class VirtualLoop(VirtualNetwork):
         # A rate limiter re-arms at `now + 1e-16`: due in the instant it is armed, it would spin.
         ticks = when if math.isinf(when) else round(when * TICKS_PER_SECOND)
         ticks = max(ticks, self._ticks + 1)
-        timer = _Timer(ticks / TICKS_PER_SECOND, callback, args, self, context)
-        timer.rank = (ticks, next(self._armed))
-        timer._scheduled = True
-        heapq.heappush(self._scheduled, timer)
+        timer = asyncio.TimerHandle(ticks / TICKS_PER_SECOND, callback, args, self, context)
+        heapq.heappush(self._timers, (ticks, next(self._armed), timer))
         return timer
 
     @contextlib.contextmanager
@@ -142,6 +143,23 @@ class VirtualLoop(VirtualNetwork):
         finally:
             self._holds -= 1
 
+    def _run_once(self) -> None:
+        """One pass: what sockets brought, what time brought where else nothing would happen, and
+        all that is ready."""
+        ready, selector = self._ready, self._selector
+        # The loop's own pipe says only "wake up", and we are awake; a signal handler's byte is in
+        # it too, hence now and then. Without that economy polling is most of a pass's cost.
+        polls = len(selector.get_map()) > 1 or not next(self._passes)
+        arrived = selector.select(0) if polls else []
+        if not (arrived or ready or self._stopping or self._advance()):
+            arrived = selector.select(None)
+        if arrived:
+            self._process_events(arrived)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle.cancelled():
+                handle._run()
+
     def _advance(self) -> bool:
         """Make the next thing happen, as nothing is ready; False when only the outside can."""
         if self._jobs and self._jobs[0][0].done():
@@ -149,10 +167,15 @@ class VirtualLoop(VirtualNetwork):
             return True
         if self._jobs or self._holds:
             return False
-        ticks = self._scheduled[0].rank[0] if self._scheduled else math.inf
-        if math.isinf(ticks):
+        timers = self._timers
+        while timers and timers[0][2].cancelled():
+            heapq.heappop(timers)
+        ticks = timers[0][0] if timers else math.inf
+        if ticks == math.inf:
             raise Deadlock(f"nothing happens after {self.time():.6f} s; waiting: {_stuck(self)}")
         self._ticks = int(ticks)
+        while timers and timers[0][0] == ticks:
+            self._ready.append(heapq.heappop(timers)[2])
         self.jumps += 1
         return True
 
@@ -177,34 +200,6 @@ class VirtualLoop(VirtualNetwork):
     async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
         with self.hold():  # a thread of its own joins the pool and reports back
             await super().shutdown_default_executor(*args, **options)
-
-
-class _Selector(selectors.DefaultSelector):
-    """Polls the sockets; where the loop would wait in real time, lets it advance instead."""
-
-    def __init__(self, advance: Callable[[], bool]) -> None:
-        super().__init__()
-        self._advance = advance
-        self._passes = itertools.cycle(range(256))
-
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # The loop's own pipe says only "wake up", and we are awake; a signal handler's byte is in
-        # it too, hence now and then. Without that economy polling is most of a jump's cost.
-        polls = len(self.get_map()) > 1 or not next(self._passes)
-        ready = super().select(0) if polls else []
-        if ready or timeout == 0 or self._advance():
-            return ready
-        return super().select(None)
-
-
-class _Timer(asyncio.TimerHandle):
-    """A timer that fires after those armed before it for the same tick: `rank` is (tick, order)."""
-
-    __slots__ = ("rank",)
-    rank: tuple[float, int]
-
-    def __lt__(self, other: "_Timer") -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self.rank < other.rank
 
 
 def _settle(job: Future[Any], future: asyncio.Future[Any]) -> None:
