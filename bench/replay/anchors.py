@@ -35,6 +35,7 @@ class Anchors:
         self._trace, self._listener = trace, listener
         self._played: dict[str, Played] = {}
         self._answer_after = -math.inf
+        self._past = 0  # answers that began before then
         self._facts_seen = 0
 
     def wait_from(self, now: float) -> None:
@@ -80,10 +81,14 @@ class Anchors:
         return answer.word_ended_at(anchor.word)
 
     def _answer(self) -> Answer | None:
-        for answer in self._listener.answers:
-            began_at = answer.began_at
-            if began_at is not None and began_at >= self._answer_after:
-                return answer
+        answers = self._listener.answers
+        for place in range(self._past, len(answers)):
+            began_at = answers[place].began_at
+            if began_at is None:
+                continue
+            if began_at >= self._answer_after:
+                return answers[place]
+            self._past = place + 1
         return None
 
     def _event(self, name: str) -> float | None:

@@ -92,7 +92,7 @@ class Line:
 
 
 def _to_pcm(samples: Samples) -> bytes:
-    return np.clip(np.rint(samples), -32768, 32767).astype("<i2").tobytes()
+    return np.minimum(np.maximum(np.rint(samples), -32768), 32767).astype("<i2").tobytes()
 
 
 def _noise(noise: Noise, draws: Draws) -> Samples:

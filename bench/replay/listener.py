@@ -160,9 +160,8 @@ class Listener(Loudspeaker):
         return answer if answer is not None and answer.over_at is None else None
 
     def _add(self, answer: Answer, at: float, first: int, samples: int) -> None:
-        stretch = answer.played[self._stretch_from :]
-        if stretch:
-            began, begin_sample, length = stretch[-1]
+        if len(answer.played) > self._stretch_from:
+            began, begin_sample, length = answer.played[-1]
             ended = began + length / SAMPLE_RATE
             if abs(at - ended) < SAME_INSTANT_SECONDS:
                 answer.played[-1] = began, begin_sample, length + samples
@@ -196,7 +195,8 @@ class Listener(Loudspeaker):
 def audible_edges(pcm: bytes) -> tuple[int, int] | None:
     """The first audible sample and one past the last, by frames of 10 ms; None without any."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float64)
-    padded = np.pad(samples, (0, -samples.size % AUDIBLE_SAMPLES))
+    missing = -samples.size % AUDIBLE_SAMPLES
+    padded = np.pad(samples, (0, missing)) if missing else samples
     power = (padded.reshape(-1, AUDIBLE_SAMPLES) ** 2).mean(axis=1)
     loud = np.flatnonzero(power > AUDIBLE_RMS**2)
     if not loud.size:

@@ -66,15 +66,16 @@ class Loudspeaker(OutputDevice):
     def consume_nonblocking(self, chunk: bytes) -> None:
         """Take a chunk into the buffer."""
         self._advance()
-        dry = not self._buffer and self._since is not None and clock.now() > self._since + 1e-6
+        now = clock.now()
+        dry = not self._buffer and self._since is not None and now > self._since + 1e-6
         if dry:
-            self._since = clock.now() + self._prebuffer_seconds
+            self._since = now + self._prebuffer_seconds
         self._buffer += chunk
-        self.chunks.append((clock.now(), len(chunk)))
+        self.chunks.append((now, len(chunk)))
         self.received.set()
         if self._fresh:
             self._fresh = False
-            self._since = clock.now() + self._prebuffer_seconds
+            self._since = now + self._prebuffer_seconds
             self._report_later(self._prebuffer_seconds)
 
     def end(self, utterance: Utterance) -> None:

@@ -1,7 +1,7 @@
 """Windows of sound in, probability of speech out.
 
 One onnxruntime session serves the whole process (a session costs 10 MiB); a conversation owns a
-`SileroStream`, whose state is 2 KiB. A window costs about 0.1 ms of CPU, so it is called directly.
+`SileroStream`, whose state is 5 KiB. A window costs about 0.1 ms of CPU, so it is called directly.
 """
 
 from __future__ import annotations
@@ -62,14 +62,16 @@ class SileroStream:
 
         self._np = np
         self._session = _session()
-        self._rate = np.array(16_000, dtype=np.int64)
+        self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
+        self._state = np.zeros((2, 1, 128), dtype=np.float32)
+        self._next_state = np.zeros_like(self._state)
+        self._output = np.zeros((1, 1), dtype=np.float32)
+        self._bound = self._binding()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything heard: the next window is judged as the first of a stream."""
-        np = self._np
-        self._state = np.zeros((2, 1, 128), dtype=np.float32)
-        self._input = np.zeros((1, _CONTEXT_SAMPLES + WINDOW_SAMPLES), dtype=np.float32)
+        self._input[:] = self._state[:] = 0.0
         self._quiet_windows = 0  # in a row
         self._silent_windows: int | None = 0  # digital silence and nothing else since the reset
 
@@ -97,7 +99,7 @@ class SileroStream:
     def _leave_silence(self) -> None:
         if self._silent_windows:
             _, state = _silence()[self._silent_windows - 1]
-            self._state, self._quiet_windows = state, self._silent_windows
+            self._state[:], self._quiet_windows = state, self._silent_windows
         self._silent_windows = None
 
     def _judge(self, window: bytes | memoryview) -> float:
@@ -107,15 +109,35 @@ class SileroStream:
             raise ValueError(f"a window is {WINDOW_SAMPLES} samples, got {samples.size}")
         self._input[:, :_CONTEXT_SAMPLES] = self._input[:, -_CONTEXT_SAMPLES:]
         np.multiply(samples, 1 / 32768, out=self._input[0, _CONTEXT_SAMPLES:])
-        output, state = self._session.run(
-            None, {"input": self._input, "state": self._state, "sr": self._rate}
-        )
-        self._state = np.asarray(state)
-        probability = float(np.asarray(output)[0, 0])
+        self._session.run_with_iobinding(self._bound)
+        self._state[:] = self._next_state
+        probability = float(self._output[0, 0])
         self._quiet_windows = self._quiet_windows + 1 if probability < _QUIET else 0
         if self._quiet_windows == _QUIET_WINDOWS:
             self.reset()
         return probability
+
+    def _binding(self) -> onnxruntime.IOBinding:
+        """The stream's own arrays as the model's inputs and outputs: a tenth of a run's cost is
+        saved. They are written to in place, never replaced: the model knows where they lie."""
+        bound = self._session.io_binding()
+        given = {"input": self._input, "state": self._state, "sr": _rate()}
+        for name, array in given.items():
+            place = array.ctypes.data
+            bound.bind_input(name, "cpu", 0, array.dtype.type, array.shape, place)
+        taken = {"output": self._output, "stateN": self._next_state}
+        for name, array in taken.items():
+            place = array.ctypes.data
+            bound.bind_output(name, "cpu", 0, array.dtype.type, array.shape, place)
+        return bound
+
+
+@functools.cache
+def _rate() -> np.ndarray:
+    """16 kHz, as the model wants to be told."""
+    import numpy as np
+
+    return np.array(16_000, dtype=np.int64)
 
 
 @functools.cache
@@ -126,5 +148,5 @@ def _silence() -> list[tuple[float, np.ndarray]]:
     stream._silent_windows = None
     judged: list[tuple[float, np.ndarray]] = []
     while len(judged) < _QUIET_WINDOWS:
-        judged.append((stream._judge(_DIGITAL_SILENCE), stream._state))
+        judged.append((stream._judge(_DIGITAL_SILENCE), stream._state.copy()))
     return judged
