@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
-from bench.errors import ConfigError
+from bench.errors import ConfigError, nearest
 from bench.settings import (
     ALIASES,
     KEY_VARIABLES,
@@ -232,7 +232,9 @@ def _set(sections: Sections, section: str, name: str, value: object, *, where: s
 
 
 def _unknown(source: str, name: str, known: typing.Iterable[str]) -> ConfigError:
-    return ConfigError(f"{source}: {name} is unknown; known are: {', '.join(sorted(known))}")
+    known = sorted(known)
+    guess = nearest(name.rpartition(".")[2], known)
+    return ConfigError(f"{source}: {name} is unknown{guess}; known are: {', '.join(known)}")
 
 
 def _keys_in(path: Path) -> dict[str, str]:

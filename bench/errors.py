@@ -16,6 +16,7 @@ through `redacted`, so no message holds a key.
 """
 
 import re
+from collections.abc import Iterable
 from typing import ClassVar
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Rejected",
     "Stalled",
     "TalkbenchError",
+    "nearest",
     "redacted",
 ]
 
@@ -122,3 +124,11 @@ class BrokenStream(ProviderError):
 
 class Stalled(ProviderError):
     """The provider accepted the work and went quiet for longer than the deadline."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`, did you mean X?` when a known word is near enough, else nothing."""
+    from difflib import get_close_matches  # 3 ms that only a mistake pays
+
+    close = get_close_matches(word, list(known), 1, 0.6)
+    return f", did you mean {close[0]!r}?" if close else ""

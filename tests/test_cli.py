@@ -38,7 +38,7 @@ def test_its_version(capsys: pytest.CaptureFixture[str]):
 
 
 @pytest.mark.parametrize(
-    "asked", [[], ["sing"], ["app", "--port", "many"], ["providers", "x"], ["doctor", "--quick"]]
+    "asked", [["sing"], ["app", "--port", "many"], ["providers", "x"], ["doctor", "--quick"]]
 )
 def test_what_is_asked_wrongly_is_told_on_one_line(
     asked: list[str], capsys: pytest.CaptureFixture[str]
@@ -47,6 +47,14 @@ def test_what_is_asked_wrongly_is_told_on_one_line(
         cli.main(asked)
     assert left.value.code == 2
     assert "talkbench" in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_who_asks_nothing_is_told_what_there_is(capsys: pytest.CaptureFixture[str]):
+    assert cli.main([]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "talkbench app" in told.err
+    assert [line for line in told.err.splitlines() if len(line) > 80] == []
 
 
 def test_it_lists_what_exists_and_nothing_else(capsys: pytest.CaptureFixture[str]):
@@ -220,7 +228,7 @@ def test_what_cannot_be_is_told_without_a_traceback(
 def test_a_mistake_in_the_file_is_told_with_its_place(capsys: pytest.CaptureFixture[str]):
     Path("talkbench.yaml").write_text("app: {prot: 1}")
     assert cli.main(["app"]) == 2
-    assert capsys.readouterr().err.startswith("talkbench: talkbench.yaml: app.prot is unknown; kno")
+    assert capsys.readouterr().err.startswith("talkbench: talkbench.yaml: app.prot is unknown, did")
 
 
 def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]):
@@ -237,6 +245,14 @@ def test_the_figures_need_the_source_tree(
     monkeypatch.setattr(cli.bench, "__file__", str(tmp_path / "bench" / "__init__.py"))
     assert cli.main(["bench"]) == 2
     assert "need the source tree: run `make bench`" in capsys.readouterr().err
+
+
+def test_the_figures_need_what_the_tests_need(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(cli, "OF_TESTS", ("a_package_that_is_nowhere",))
+    assert cli.main(["bench"]) == 2
+    assert "run `make bench`, which installs it" in capsys.readouterr().err
 
 
 def test_what_follows_bench_is_for_the_figures(capfd: pytest.CaptureFixture[str]):

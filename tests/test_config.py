@@ -78,7 +78,7 @@ def test_variables_are_read_as_what_they_set(tmp_path: Path):
     ("yaml", "told"),
     [
         ("talk: {}", "talkbench.yaml: talk is unknown; known are: app, conversation, providers"),
-        ("app: {prot: 1}", "talkbench.yaml: app.prot is unknown; known are: cassettes, conver"),
+        ("app: {prot: 1}", "talkbench.yaml: app.prot is unknown, did you mean 'port'?; known"),
         ("app: {port: '1'}", "talkbench.yaml: app.port: port is '1': want a whole number"),
         ("app: {port: true}", "app.port: port is True: want a whole number"),
         ("app: {port: 70000}", "app.port: port is 70000: want 0 to 65535"),
@@ -113,7 +113,7 @@ def test_what_a_file_may_not_say(tmp_path: Path, yaml: str, told: str):
 @pytest.mark.parametrize(
     ("variable", "value", "told"),
     [
-        ("TALKBENCH_PROT", "1", "the environment: TALKBENCH_PROT is unknown; known are: TALKBEN"),
+        ("TALKBENCH_PROT", "1", "TALKBENCH_PROT is unknown, did you mean 'TALKBENCH_PORT'?; known"),
         ("TALKBENCH_PORT", "many", "TALKBENCH_PORT: port is 'many': want a whole number"),
         ("TALKBENCH_ECHO", "loud", "TALKBENCH_ECHO: echo is 'loud': want browser-aec or mute"),
         ("TALKBENCH_CONFIG", "gone.yaml", "TALKBENCH_CONFIG names gone.yaml, which is not there"),
@@ -153,7 +153,10 @@ def test_keys_come_from_the_environment_else_from_the_file_of_keys(tmp_path: Pat
     ("line", "told"),
     [
         ("TALKBENCH_PORT=1", ".env holds keys only; line 2: TALKBENCH_PORT is unknown"),
-        (f"DEEPGRAM_KEY={KEY}", "line 2: DEEPGRAM_KEY is unknown; known are: ANTHROPIC_API_KEY"),
+        (
+            f"DEEPGRAM_KEY={KEY}",
+            "line 2: DEEPGRAM_KEY is unknown, did you mean 'DEEPGRAM_API_KEY'?",
+        ),
         (KEY, ".env, line 2: want NAME=value"),
     ],
 )

@@ -12,23 +12,36 @@ from typing import Any
 from bench import assembly
 from bench.settings import ALIASES, Secret
 
+_ABOUT = {
+    "stt": "who listens; `talkbench providers` lists the names",
+    "llm": "who answers",
+    "tts": "who speaks",
+}
+
 
 def add_app_parser(commands: Any) -> None:
     """Add `app` to the commands of an argument parser."""
-    app = commands.add_parser("app", help="talk to it in the browser")
+    app = commands.add_parser(
+        "app",
+        help="talk to it in the browser",
+        description="Serve the page and the socket. Without options everything runs on this "
+        "machine and needs no key.",
+    )
     app.add_argument("--host", help="address to listen on (127.0.0.1)")
     app.add_argument("--port", type=int, help="port to listen on (7860); 0 takes a free one")
     app.add_argument("--open", action="store_true", help="open the page in the browser")
     app.add_argument(
-        "--token", help="what the page asks for beyond this machine; made anew unless given"
+        "--token", help="the page's password beyond this machine; made anew unless given"
     )
     app.add_argument(
-        "--ticket", action="store_true", help="print a session and its token, for a program"
+        "--ticket", action="store_true", help="print a session and its token for a program"
     )
-    about = "keep a cassette of each conversation's providers below this folder"
+    about = "keep what the providers of each conversation do, as a cassette in this folder"
     app.add_argument("--record", dest="cassettes", metavar="DIR", help=about)
     for short, setting in ALIASES.items():
-        app.add_argument(f"--{short}", f"--{setting}", dest=setting, metavar="NAME", help=setting)
+        app.add_argument(
+            f"--{short}", f"--{setting}", dest=setting, metavar="NAME", help=_ABOUT[short]
+        )
     app.set_defaults(run=app_command)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench import config
 from bench.engine.settings import ConversationSettings
-from bench.errors import ConfigError
+from bench.errors import ConfigError, nearest
 from bench.providers.handler import PROVIDERS, ROLES, Provider, ProviderState, VoiceHandler
 from bench.providers.known import BACKENDS
 from bench.providers.offers import Voice
@@ -83,8 +83,9 @@ def _below(text: str) -> list[str]:
 def _offered(name: str, what: str) -> Iterator[str]:
     rows = [row for row in (*PROVIDERS, *BACKENDS.values()) if row.key == name]
     if not rows:
-        known = ", ".join(dict.fromkeys(row.key for row in PROVIDERS))
-        raise ConfigError(f"there is no provider {name}; known are: {known}")
+        names = list(dict.fromkeys(row.key for row in PROVIDERS))
+        known, guess = ", ".join(names), nearest(name, names)
+        raise ConfigError(f"there is no provider {name}{guess}; known are: {known}")
     lists = [(row, lines) for row in rows if (lines := _list(row, what))]
     if not lists:
         raise ConfigError(f"{name} has no {what} to choose from")

@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.emulators.known import Emulated, Role, emulated
-from bench.errors import ConfigError
+from bench.emulators.known import EMULATED, Emulated, Role, emulated
+from bench.errors import ConfigError, nearest
 from bench.settings import Secret
 from bench.simulation.context import Simulation
 from bench.simulation.latency import correlated
@@ -69,7 +69,9 @@ async def serving(
 def _row(role: Role, provider: str, model: str, *, virtual: bool) -> Emulated:
     row = emulated(role, provider, model)
     if row is None:
-        raise ConfigError(f"{role} provider {provider} has no emulator to stand in for it")
+        known = list(dict.fromkeys(row.provider for row in EMULATED if row.role == role))
+        guess, others = nearest(provider, known), ", ".join([*known, "embedded, sim:…, recorded:…"])
+        raise ConfigError(f"unknown {role} provider {provider}{guess}; known here are: {others}")
     if virtual and not row.virtual:
         raise ConfigError(
             f"{role} provider {provider}: its SDK keeps to the wall clock; replay it with "

@@ -23,21 +23,28 @@ Tell = Callable[[str], None]
 
 def add_scenario_parser(commands: Any) -> None:
     """Add `scenario` with its own commands to those of the command line."""
-    parser = commands.add_parser("scenario", help="look at, begin or render scenario files")
+    parser = commands.add_parser(
+        "scenario",
+        help="begin, render or check scenario files",
+        description="A scenario is a YAML file: what a caller does, and what must then be true.",
+        epilog="docs/scenarios.md describes the file.",
+    )
     actions = parser.add_subparsers(required=True, metavar="action")
-    checking = actions.add_parser("check", help="say what is wrong with scenario files")
-    checking.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    checking.set_defaults(run=_check)
-    beginning = actions.add_parser("new", help="write a scenario to begin with")
+    beginning = actions.add_parser("new", help="write a commented scenario to begin with")
     beginning.add_argument("name", metavar="NAME", help="its id, or a path ending in .yaml")
     beginning.set_defaults(run=_new)
-    rendering = actions.add_parser("render", help="speak what scenarios say, and keep it")
+    rendering = actions.add_parser("render", help="speak the caller's lines once, and keep them")
     rendering.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    rendering.add_argument("--anew", action="store_true", help="also what is there already")
+    rendering.add_argument(
+        "--anew", action="store_true", help="speak every line again, also those that are there"
+    )
     rendering.add_argument(
         "--prune", action="store_true", help="remove speech that none of these scenarios says"
     )
     rendering.set_defaults(run=_render)
+    checking = actions.add_parser("check", help="say what is wrong with scenario files")
+    checking.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    checking.set_defaults(run=_check)
 
 
 def _check(asked: argparse.Namespace) -> int:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import yaml
 
 from bench.errors import ConfigError
+from bench.errors import nearest as nearest
 
 LARGEST_BYTES = 256 * 1024
 DEEPEST = 20
@@ -79,12 +79,6 @@ class Node:
                 return repr(text if len(text) <= 60 else f"{text[:57]}...")
             case number:
                 return str(number)
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`, did you mean X?` when a known word is near enough, else nothing."""
-    close = get_close_matches(word, list(known), 1, 0.6)
-    return f", did you mean {close[0]!r}?" if close else ""
 
 
 def compose(path: Path) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,30 +30,53 @@ from bench.report.telling import cells
 PASSED, FAILED, UNDECIDED = 0, 1, 3  # 2 is bad input, which leaves as a ConfigError
 WIDE = 140  # characters
 ROLES = ("stt", "llm", "tts", "voice")
+ABOUT = """\
+Play scenarios to the pipeline and judge them. In virtual time, the default, no
+vendor is asked and no key is needed: sim: providers are models of vendors, and
+behind a vendor's own SDK stands an emulator of its service."""
+EXAMPLES = """\
+  talkbench replay scenarios --tag smoke
+  talkbench replay scenarios/interrupts --repeat 8 --html report.html \\
+      --providers "stt=sim:deepgram-nova-3,sim:azure-realtime llm=sim:gpt-4.1"
+  talkbench replay scenarios/interrupts \\
+      --providers "stt=deepgram llm=openai tts=elevenlabs"
+
+Exit code: 0 all passed, 1 an expectation failed or something got worse than
+the baseline, 2 wrong input, 3 nobody can tell."""
 
 
 def add_replay_parser(commands: Any) -> None:
     """Add `replay` to the commands of an argument parser."""
-    replay = commands.add_parser("replay", help="play scenarios to the pipeline, and judge them")
+    replay = commands.add_parser(
+        "replay",
+        help="play scenarios to the pipeline, and judge them",
+        description=ABOUT,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     replay.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
-    replay.add_argument("--clock", choices=("virtual", "wall"), help="over what the files say")
-    matrix = 'every combination of "stt=sim:deepgram-nova-3,sim:azure-realtime llm=sim:gpt-4.1"'
+    replay.add_argument("--clock", choices=("virtual", "wall"), help="instead of the file's")
+    matrix = "who listens, answers and speaks: every combination of the names is played"
     replay.add_argument("--providers", metavar="MATRIX", help=matrix)
-    replay.add_argument("--tag", action="append", default=[], help="only scenarios so tagged")
-    replay.add_argument("--repeat", type=_count, metavar="N", help="times that each is played")
-    replay.add_argument("--seed", type=int, metavar="S", help="of every draw")
-    replay.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes (1)")
+    replay.add_argument("--tag", action="append", default=[], help="only scenarios with this tag")
+    replay.add_argument(
+        "--repeat", type=_count, metavar="N", help="play each N times, with other latencies"
+    )
+    replay.add_argument("--seed", type=int, metavar="S", help="the seed of all random draws")
+    replay.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes to use (1)")
     replay.add_argument("--out", type=Path, metavar="DIR", help="keep each run in a folder here")
-    replay.add_argument("--baseline", type=Path, metavar="DIR", help="runs kept by --out, to match")
+    replay.add_argument(
+        "--baseline", type=Path, metavar="DIR", help="compare with runs that --out has kept"
+    )
     for kind, about in _REPORTS.items():
         replay.add_argument(f"--{kind}", type=Path, metavar="FILE", help=about)
     replay.set_defaults(run=replay_command)
 
 
 _REPORTS = {
-    "html": "write a page: plots, tables, audio",
+    "html": "write a page with plots, tables and audio",
     "junit": "write the verdicts as JUnit XML",
-    "json": "write verdicts and figures",
+    "json": "write the verdicts and figures",
     "markdown": "write a summary for a pull request",
 }
 
@@ -68,6 +92,7 @@ def replay_command(asked: argparse.Namespace) -> int:
         console = Console(width=WIDE)  # in a log nothing needs to be folded
     if asked.baseline and not asked.baseline.is_dir():
         raise ConfigError(f"--baseline: {asked.baseline} is no folder; make one with --out")
+    _want_writable(asked)
     tasks = plan(
         asked.paths,
         stacks=stacks(asked.providers),
@@ -158,6 +183,20 @@ def _write(
     ):
         if path:
             _keep(path, report(runs, comparison, across))
+
+
+def _want_writable(asked: argparse.Namespace) -> None:
+    """Refuse a report that cannot be written before anything is played.
+
+    Raises:
+        ConfigError: it names a folder, or its own folder is no place to write.
+    """
+    for path in (asked.html, asked.junit, asked.json, asked.markdown):
+        if path is None:
+            continue
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        if path.is_dir() or not folder.is_dir() or not os.access(folder, os.W_OK):
+            raise ConfigError(f"{path} cannot be written")
 
 
 def _keep(path: Path, text: str) -> None:

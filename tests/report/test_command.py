@@ -144,3 +144,22 @@ def test_a_matrix_is_every_combination():
     assert stacks("stt=a,b;tts=c") == [Stack(stt="a", tts="c"), Stack(stt="b", tts="c")]
     with pytest.raises(ConfigError, match="stt, llm, tts, voice"):
         stacks("stt")
+
+
+@pytest.mark.parametrize("place", ["file/report.html", "."])
+def test_a_report_that_cannot_be_written_is_refused_before_anything_is_played(
+    place: str, plain: Path, capsys: pytest.CaptureFixture[str]
+):
+    (plain.parent / "file").write_text("")
+    assert replay(plain, "--html", plain.parent / place) == 2
+    told = capsys.readouterr()
+    assert "cannot be written" in told.err
+    assert "plain-turn" not in told.out
+
+
+def test_a_vendor_that_is_misspelt_is_told_with_those_there_are(
+    plain: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert replay(plain, "--providers", "stt=deepgarm") == 2
+    told = capsys.readouterr().err
+    assert "unknown transcriber provider deepgarm, did you mean 'deepgram'?; known here" in told
