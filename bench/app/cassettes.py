@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ from bench.errors import ConfigError
 from bench.events import ConversationEnded
 from bench.providers.cassette import EVENTS, Cassette
 from bench.providers.recording import record
+from bench.providers.scrubbing import secrets_of
 from bench.settings import Secret
 from bench.trace import Entry
 
 LONGEST_SECONDS = 3600.0  # of a conversation; what follows is not kept
+
+Keys = Mapping[str, Secret]
 
 logger = logging.getLogger(__name__)
 
@@ -40,16 +43,17 @@ class Cassettes:
         self._writing: set[asyncio.Task[Any]] = set()
 
     def keep(
-        self, conversation: StreamingConversation, name: str, secrets: Iterable[Secret]
+        self, conversation: StreamingConversation, name: str, keys: Callable[[], Keys]
     ) -> None:
-        """Keep what the providers of a conversation do, which has not begun."""
-        cassette, hidden = Cassette(most_seconds=LONGEST_SECONDS), tuple(secrets)
-        parts = conversation.transcriber, conversation.agent, conversation.synthesizer
-        record(cassette, *parts)
+        """Keep what the providers of a conversation do, which has not begun; `keys` are those that
+        it may use by now, by their variables."""
+        cassette = Cassette(most_seconds=LONGEST_SECONDS, secrets=secrets_of(keys()))
+        record(cassette, conversation)
 
         def happened(entry: Entry) -> None:
             if isinstance(entry.fact, ConversationEnded):
-                task = spawn(self._write(cassette, name, hidden), name=f"cassette of {name}")
+                cassette.secrets += secrets_of(keys())  # some may have been typed in meanwhile
+                task = spawn(self._write(cassette, name), name=f"cassette of {name}")
                 self._writing.add(task)
                 task.add_done_callback(self._writing.discard)
 
@@ -60,13 +64,13 @@ class Cassettes:
         while self._writing:
             await asyncio.wait(self._writing)
 
-    async def _write(self, cassette: Cassette, name: str, secrets: tuple[Secret, ...]) -> None:
+    async def _write(self, cassette: Cassette, name: str) -> None:
         """On a thread: an hour's is some hundred MB, and others are talking."""
         folder = self._free(name)
         try:
-            await asyncio.to_thread(cassette.write, folder, secrets)
-        except OSError as error:
-            logger.error("%s: no cassette of this conversation: %s", folder, error.strerror)
+            await asyncio.to_thread(cassette.write, folder)
+        except ConfigError as error:
+            logger.error("there is no cassette of a conversation: %s", error)
 
     def _free(self, name: str) -> Path:
         """A folder that has none yet: a session may have one conversation after the other."""

@@ -68,7 +68,7 @@ def build(settings: assembly.Settings) -> FastAPI:
             request.settings, request.device, base=base, conversation_id=request.id
         )
         if cassettes is not None:
-            cassettes.keep(made, request.id, base.keys.values())
+            cassettes.keep(made, request.id, lambda: keys.settings(settings, request.id).keys)
         return made
 
     def changes(request: SessionRequest) -> Mapping[str, Any]:

@@ -12,7 +12,8 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   `bench.simulation.context`;
 - `transcriberFallback`, `llmFallback`, `voiceFallback`: who takes over when the first one fails;
 - `requests_per_second` and the other limits of an account, see `bench.settings.ServiceSettings`;
-- `recorded:FOLDER` as a provider: what that provider did in a session on a cassette;
+- `recorded:FOLDER` as a provider: what that provider did in a session on a cassette; as a backup,
+  what the backup did;
 - `voice`, `pitch` (0 to 99), and `words_per_minute` or `speed` (1.0: the usual pace) of the voice.
 
 Whatever else it holds is passed on, for providers of your own.
@@ -226,7 +227,7 @@ def fallback_config(role: Role, agent_config: Mapping[str, Any]) -> dict[str, An
     if not named:
         return None
     first = _named(agent_config, setting) or usual
-    if named == first:
+    if named == first and not first.startswith(RECORDED_PREFIX):
         raise ConfigError(f"{fallback} is {first!r}, and so is {setting}: want another")
     left_out = {fallback, *(alias for alias, name in ALIASES.items() if name == setting)}
     if not first.startswith(PREFIX) or not str(named).startswith(PREFIX):

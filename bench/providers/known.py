@@ -244,9 +244,9 @@ SIMULATED: dict[Role, tuple[profiles.Role, str]] = {
 
 
 RECORDED: dict[Role, str] = {
-    "transcriber": "bench.providers.recorded:RecordedTranscriber",
+    "transcriber": "bench.providers.recorded_ears:RecordedTranscriber",
     "llm": "bench.providers.recorded:RecordedAgent",
-    "voice": "bench.providers.recorded:RecordedSynthesizer",
+    "voice": "bench.providers.recorded_voice:RecordedSynthesizer",
 }
 """A role, and what plays it from a cassette."""
 

@@ -17,13 +17,14 @@ from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.cassette import Cassette
+from bench.providers.recorded import backup_on
 from bench.providers.recording import record
 from bench.replay.bot_tools import offer
 from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
 from bench.replay.runs import Run
-from bench.replay.scenario import Scenario, Stack, Step, vendors_among
+from bench.replay.scenario import ROLES, Scenario, Stack, Step, vendors_among
 from bench.replay.speech_store import rendered
 from bench.replay.user import Clip, ScriptedUser
 from bench.settings import AppSettings, ProviderSettings, Secret, ServiceSettings
@@ -56,6 +57,7 @@ async def play(
     Raises:
         ConfigError: a provider that cannot be used, or speech that was not rendered.
     """
+    scenario = _with_recorded_backups(scenario, stack)
     seed = scenario.setup.seed if seed is None else seed
     kind = clock_kind or scenario.setup.clock
     trace, draws = Trace(), Draws(seed, repeat)
@@ -68,8 +70,8 @@ async def play(
         conversation = _conversation(scenario, stack, simulation, listener, trace, kind, served)
         offer(conversation.agent.tools, scenario)
         if cassette is not None:
-            parts = conversation.transcriber, conversation.agent, conversation.synthesizer
-            record(cassette, *parts)
+            cassette.secrets += tuple(served.keys.values())
+            record(cassette, conversation)
         simulation.turn = lambda: conversation.turn
         simulation.feed.begins = lambda: conversation.transcriber.intake.begins
         user = ScriptedUser(scenario, clips, conversation, listener, simulation.feed, line)
@@ -100,6 +102,14 @@ async def play(
         void=f"a frame left {late * 1000:.0f} ms late" if late > LATE_SECONDS else "",
         wall_seconds=round(clock.wall() - started, 6),
     )
+
+
+def _with_recorded_backups(scenario: Scenario, stack: Stack) -> Scenario:
+    """A scenario whose fallbacks are those of the stack's cassettes, where these have them."""
+    named = scenario.setup.fallback
+    backups = {part: backup_on(stack.parts[part], ROLES[part], named[part]) for part in named}
+    setup = dataclasses.replace(scenario.setup, fallback=backups)
+    return dataclasses.replace(scenario, setup=setup)
 
 
 @contextlib.asynccontextmanager

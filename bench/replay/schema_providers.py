@@ -9,6 +9,7 @@ from typing import Any
 from bench.errors import ConfigError
 from bench.providers import handler
 from bench.providers.handler import PROVIDERS
+from bench.providers.known import RECORDED_PREFIX
 from bench.replay.document import Node, nearest
 from bench.replay.scenario import Stack
 from bench.replay.schema_setup import PROVIDER_KEYS
@@ -52,7 +53,7 @@ def fallback_of(setup: Node | None, stacks: Sequence[Stack]) -> dict[str, str]:
         raise node.wrong("names nobody", _ROLES)
     named = {part: _provider(section[part], part) for part in section.keys()}
     for part, name in named.items():
-        if any(stack.parts[part] == name for stack in stacks):
+        if not name.startswith(RECORDED_PREFIX) and any(s.parts[part] == name for s in stacks):
             raise section[part].wrong(f"is {name!r}, and so is the provider that fails", "another")
     return named
 
@@ -162,13 +163,22 @@ def _without(stacks: Sequence[Stack], node: Node) -> list[Stack]:
 
 def _provider(node: Node, part: str) -> str:
     name = text(node)
-    if part == "voice" or name.startswith("recorded:"):
+    if part == "voice":
         return name
+    if name.startswith(RECORDED_PREFIX):
+        return _cassette(node, name.removeprefix(RECORDED_PREFIX))
     role, row = _ROLES[part]
     known = [*(p.key for p in PROVIDERS if p.role == row), *names(role)]
     if name not in known:
         raise node.wrong(f"there is no {part} {name!r}{nearest(name, known)}", known)
     return name
+
+
+def _cassette(node: Node, folder: str) -> str:
+    """A cassette by its folder's path from the folder of the YAML file that names it."""
+    if not folder:
+        raise node.wrong("names no folder", "recorded: and a cassette's folder")
+    return f"{RECORDED_PREFIX}{node.file.parent / folder}"
 
 
 def _fault(node: Node, steps: Collection[str]) -> Fault:

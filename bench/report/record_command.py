@@ -14,6 +14,7 @@ from bench import clock, config
 from bench.errors import ConfigError
 from bench.events import ProviderFailed
 from bench.providers.cassette import EVENTS, Cassette
+from bench.providers.scrubbing import secrets_of
 from bench.replay.drift import Drift, drift
 from bench.replay.player import play
 from bench.replay.reading import read
@@ -57,7 +58,7 @@ def record_command(asked: argparse.Namespace) -> int:
     for fact in run.trace.of(ProviderFailed):
         console.print(escape(f"{fact.provider}: {fact.kind}: {fact.message}"))
     if was is None:
-        cassette.write(asked.out, tuple(config.read_keys().values()))
+        cassette.write(asked.out)
         console.print(escape(f"{asked.out}: {len(cassette.events)} events of {stack.name}"))
         again = f"talkbench replay {asked.scenario} {_played_by(asked.out)}"
         console.print(escape(again), soft_wrap=True)
@@ -71,7 +72,8 @@ def recorded(
     scenario: Scenario, stack: Stack, clock_kind: str | None = None
 ) -> tuple[Cassette, Run]:
     """A scenario played once with a stack, on a cassette; `clock_kind` over what the file says."""
-    cassette, kind = Cassette(), clock_kind or scenario.setup.clock
+    cassette = Cassette(secrets=secrets_of(config.read_keys()))
+    kind = clock_kind or scenario.setup.clock
     playing = play(scenario, stack, clock_kind=kind, cassette=cassette)
     return cassette, clock.run(playing, virtual=kind == "virtual")
 

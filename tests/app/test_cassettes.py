@@ -16,7 +16,9 @@ from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.providers.cassette import EVENTS, SPEECH, Answered, Cassette, Heard, Spoke
-from bench.providers.recorded import RecordedAgent, RecordedSynthesizer, RecordedTranscriber
+from bench.providers.recorded import RecordedAgent
+from bench.providers.recorded_ears import RecordedTranscriber
+from bench.providers.recorded_voice import RecordedSynthesizer
 from bench.settings import AppSettings, ProviderSettings, Secret
 from bench.testing import STORY
 from tests.app.far_end import QUIET, SOUND, Client, scripted, serving
@@ -47,7 +49,7 @@ def recorded(folder: Path, said: str = "Tell me a long story") -> tuple[list[Any
 
         def assemble(request: SessionRequest) -> StreamingConversation:
             conversation = scripted(request, said)
-            cassettes.keep(conversation, request.id, [KEY])
+            cassettes.keep(conversation, request.id, lambda: {"OPENAI_API_KEY": KEY})
             return conversation
 
         return await conversed(assemble, on_close=cassettes.close)
@@ -98,7 +100,7 @@ def test_a_second_conversation_of_a_session_does_not_write_over_the_first(tmp_pa
 
         def assemble(request: SessionRequest) -> StreamingConversation:
             conversation = scripted(request)
-            cassettes.keep(conversation, session, [])
+            cassettes.keep(conversation, session, dict)
             return conversation
 
         await conversed(assemble, on_close=cassettes.close)

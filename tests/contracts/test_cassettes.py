@@ -1,196 +1,128 @@
 """Cassettes: a session of real SDKs is recorded, and its providers do it again, to the byte."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 
-from bench import clock
-from bench.emulators import deepgram, elevenlabs, openai
-from bench.emulators.stand_ins import Served, serving
-from bench.engine.conversation import StreamingConversation
-from bench.errors import ConfigError
-from bench.events import CutOff, ProviderFailed, Word
-from bench.providers.cassette import EVENTS, Answered, Cassette, Heard, Spoke
-from bench.providers.handler import VoiceHandler
-from bench.providers.recorded import RecordedAgent, RecordedSynthesizer, RecordedTranscriber
-from bench.providers.recording import record
-from bench.settings import Secret
-from bench.simulation import tone
-from bench.simulation.context import Reply, Simulation
-from bench.simulation.draws import Draws
+from bench.providers.cassette import FALLBACK, Answered, Cassette, Heard, Spoke
 from bench.simulation.faults import Fault
-from bench.simulation.truth import TruthFeed
-from tests.contracts.ends import nothing_left
-from tests.engine.scene import Listener, is_loud
+from bench.testing import ScriptedTranscriber
+from tests.contracts.taped import ANOTHER, LINES, again, original
 
 pytestmark = pytest.mark.contract
 
-TRIO = (("transcriber", "deepgram"), ("llm", "openai"), ("voice", "elevenlabs"))
-FRAME_SAMPLES = 320
-HOURS = "We are open from nine to five, and on Sundays from ten until noon, except in August."
-REPLIES = (Reply("open", HOURS), Reply("*", "It is done. See you then."))
-TELLTALE = (Reply("*", f"The key is {openai.KEY}."),)
-LINES = ((1.0, "When are you open?"), (6.0, "Please book a table for two."))
-SECONDS = 14.0
+SUNDAYS = ((1.0, "When do you close?"), LINES[1])
+FAULTS = {
+    "stt breaks off": Fault("stt", "disconnect", after_partial=2),
+    "stt refuses": Fault("stt", "http_503"),
+    "stt is quiet": Fault("stt", "stall", after_partial=3, for_seconds=60.0),
+    "llm refuses": Fault("llm", "http_429", turn=1, retry_after_seconds=3.0),
+    "llm breaks off": Fault("llm", "disconnect", turn=2, after_tokens=3),
+    "llm is quiet": Fault("llm", "stall", turn=2, for_seconds=60.0),
+    "tts refuses": Fault("tts", "http_503", turn=1, every=True),
+    "tts breaks off": Fault("tts", "disconnect", turn=2, after_audio_seconds=0.5),
+    "tts is not reached": Fault("tts", "connect_timeout", turn=2, every=True),
+}
 
 
-class Call(NamedTuple):
-    lines: list[str]
-    cut_off: list[str]
-    failed: list[str]
-
-
-def microphone(feed: TruthFeed, lines: tuple[tuple[float, str], ...] = LINES) -> bytes:
-    sound = bytearray(round(SECONDS * 16_000) * 2)
-    for number, (at, line) in enumerate(lines):
-        pcm, words = tone.speak(line)
-        start = round(at * 16_000)
-        sound[2 * start : 2 * start + len(pcm)] = pcm
-        placed = [Word(word, start + begin, start + end) for word, begin, end in words]
-        feed.say(f"line {number}", placed)
-    return bytes(sound)
-
-
-async def talk(call: StreamingConversation, sound: bytes) -> Call:
-    await call.start()
-    began = clock.now()
-    for number, start in enumerate(range(0, len(sound), 2 * FRAME_SAMPLES), 1):
-        await clock.sleep_until(began + number * 0.02)
-        call.receive_audio(sound[start : start + 2 * FRAME_SAMPLES])
-    await call.terminate()
-    trace = call.trace
-    failed = [f"{fact.provider} {fact.kind}" for fact in trace.of(ProviderFailed)]
-    return Call(list(trace.lines()), [fact.heard for fact in trace.of(CutOff)], failed)
-
-
-async def original(
-    folder: Path,
-    faults: tuple[Fault, ...] = (),
-    replies: tuple[Reply, ...] = REPLIES,
-    transport: str = "http",
-    **settings: Any,
-) -> Call:
-    """A call through three SDKs, kept in `folder`."""
-    simulation = Simulation(Draws(7), TruthFeed(), replies, faults=faults)
-    sound = microphone(simulation.feed)
-    async with nothing_left(warm=False), serving(simulation, TRIO) as served:
-        parts = made(served, elevenlabs_transport=transport)
-        cassette = Cassette()
-        record(cassette, *parts)
-        simulation.feed.begins = lambda: parts[0].intake.begins
-        call = conversation(*parts, **settings)
-        simulation.turn = lambda: call.turn
-        told = await talk(call, sound)
-        cassette.write(folder, tuple(served.keys.values()))
-        return told
-
-
-def made(served: Served, **config: Any):
-    handler, config = VoiceHandler(served.keys), {**served.addresses, **config}
-    return (
-        handler.create_transcriber(config),
-        handler.create_agent(config),
-        handler.create_synthesizer(config),
-    )
-
-
-def conversation(transcriber, agent, synthesizer, **settings: Any) -> StreamingConversation:
-    return StreamingConversation(
-        output_device=Listener(),
-        transcriber=transcriber,
-        agent=agent,
-        synthesizer=synthesizer,
-        vad=is_loud,
-        conversation_id="call",
-        greeting="Good evening.",
-        **settings,
-    )
-
-
-async def again(
-    folder: Path, lines: tuple[tuple[float, str], ...] = LINES, **settings: Any
-) -> Call:
-    """The same call with what the cassette holds."""
-    name = f"recorded:{folder}"
-    parts = (
-        RecordedTranscriber({"stt": name}),
-        RecordedAgent({"llm": name}),
-        RecordedSynthesizer({"tts": name}),
-    )
-    async with nothing_left():
-        return await talk(conversation(*parts, **settings), microphone(TruthFeed(), lines))
-
-
-FAULTS = (
-    Fault("stt", "disconnect", after_partial=2),
-    Fault("llm", "http_429", turn=1, retry_after_seconds=3.0),
-    Fault("tts", "disconnect", turn=2, after_audio_seconds=0.5),
-)
-
-
-@pytest.mark.parametrize(
-    "faults", [(), *[(fault,) for fault in FAULTS]], ids=["well", "stt", "llm", "tts"]
-)
-def test_what_was_recorded_comes_again_to_the_byte(tmp_path: Path, faults: tuple[Fault, ...]):
-    then = clock.run(original(tmp_path / "call", faults), virtual=True)
-    now = clock.run(again(tmp_path / "call"), virtual=True)
-    assert len(then.failed) == len(faults)
-    assert then.cut_off or faults
+@pytest.mark.parametrize("fault", [None, *FAULTS.values()], ids=["all is well", *FAULTS])
+@pytest.mark.parametrize("backed", [False, True], ids=["alone", "with backups"])
+def test_what_was_recorded_comes_again_to_the_byte(
+    tmp_path: Path, fault: Fault | None, *, backed: bool
+):
+    options = {"backed": backed, "first_result_seconds": 3.0}
+    then = original(tmp_path / "call", *([fault] if fault else []), **options)
+    now = again(tmp_path / "call", **options)
+    assert bool(then.failed) == (fault is not None)
+    assert then.cut_off or fault is not None
     assert now.lines == then.lines
 
 
-def test_a_voice_that_takes_text_while_it_is_written_is_recorded_by_the_sentence(tmp_path: Path):
-    mode = {"response_mode": "tokens"}
-    then = clock.run(original(tmp_path, transport="socket", **mode), virtual=True)
-    assert len(Cassette.read(tmp_path).of(Spoke)) >= 3
-    now = clock.run(again(tmp_path, **mode), virtual=True)
-    assert (now.failed, now.lines) == ([], then.lines)
-
-
-def test_a_cassette_holds_every_frame_and_no_key(tmp_path: Path):
-    clock.run(original(tmp_path), virtual=True)
+def test_a_backup_is_on_it_beside_the_first(tmp_path: Path):
+    down = Fault("stt", "http_503", every=True)
+    then = original(tmp_path, down, FAULTS["tts breaks off"], backed=True)
+    assert then.took_over == ["assemblyai", "polly"]
     cassette = Cassette.read(tmp_path)
     assert [part.provider for part in cassette.parts.values()] == [
         "deepgram",
+        "assemblyai",
         "openai",
+        "anthropic",
         "elevenlabs",
+        "polly",
     ]
+    assert {heard.by for heard in cassette.of(Heard)} == {"transcriber", "transcriber_fallback"}
+    assert cassette.of(Spoke, f"synthesizer{FALLBACK}")
+    assert not cassette.of(Answered, f"agent{FALLBACK}")
+
+
+def test_a_backup_that_is_not_on_it_hears_what_was_not_understood(tmp_path: Path):
+    original(tmp_path, Fault("stt", "disconnect", after_partial=2, every=True))
+    ears = ScriptedTranscriber("When are you open?")
+    now = again(tmp_path, ears=ears)
+    assert now.took_over[0] == "scripted"
+    assert any(ears.received)
+
+
+@pytest.mark.parametrize("fault", [None, "tts breaks off"])
+@pytest.mark.parametrize("backed", [False, True], ids=["alone", "with backups"])
+def test_a_text_that_is_said_while_it_is_written(
+    tmp_path: Path, fault: str | None, *, backed: bool
+):
+    faults = [FAULTS[fault]] if fault else []
+    tokens = {"response_mode": "tokens", "backed": backed}
+    then = original(tmp_path, *faults, transport="socket", **tokens)
+    first, *_ = streamed = [s for s in Cassette.read(tmp_path).of(Spoke) if s.pieces is not None]
+    assert len(streamed) >= 3
+    assert first.pieces is not None
+    assert "".join(text for _, text in first.pieces) == first.text
+    assert any(len(spoke.pieces or ()) > 5 for spoke in streamed)
+    assert again(tmp_path, **tokens).lines == then.lines
+
+
+def test_a_voice_that_the_call_was_changed_to(tmp_path: Path):
+    then = original(tmp_path, change=True)
+    cassette = Cassette.read(tmp_path)
+    assert cassette.parts["synthesizer_2"].voice == ANOTHER
+    (second,) = [spoke.text for spoke in cassette.of(Spoke, "synthesizer_2")][-1:]
+    assert second.endswith("See you then.")
+    assert again(tmp_path, change=True).lines == then.lines
+
+
+def test_every_frame_is_on_it(tmp_path: Path):
+    original(tmp_path)
+    cassette = Cassette.read(tmp_path)
     said = [heard.said["message"] for heard in cassette.of(Heard) if heard.said]
     assert said[:2] == ["When", "When are"]
     assert [one.human_input for one in cassette.of(Answered)] == [line for _, line in LINES]
-    assert sum(size for one in cassette.of(Spoke) for _, size, _ in one.chunks) == len(
-        cassette.speech
-    )
-
-
-def test_no_key_stands_on_it_even_if_a_provider_says_one(tmp_path: Path):
-    clock.run(original(tmp_path, replies=TELLTALE), virtual=True)
-    text = (tmp_path / EVENTS).read_text()
-    assert "***" in text
-    for key in (deepgram.KEY, openai.KEY, elevenlabs.KEY):
-        assert key not in text
+    assert sum(one.bytes for one in cassette.of(Spoke)) == len(cassette.speech)
+    ats = [event.at for event in cassette.events]
+    assert ats == sorted(ats)
 
 
 def test_another_microphone_is_told_as_such(tmp_path: Path):
-    clock.run(original(tmp_path), virtual=True)
-    other = ((1.0, "When do you close?"), LINES[1])
-    told = clock.run(again(tmp_path, other), virtual=True)
-    assert told.failed == ["deepgram Rejected"]
+    original(tmp_path / "tape")
+    told = again(tmp_path / "tape", (LINES[0], (6.0, "Please book a table for three.")))
+    assert told.failed[0] == "deepgram Rejected"
+    assert told.why[0] == (
+        "the first 7.48 s of the microphone are not those of tape: "
+        "record it anew with `talkbench record`"
+    )
 
 
-def test_a_folder_that_is_none(tmp_path: Path):
-    with pytest.raises(ConfigError, match="no cassette"):
-        RecordedAgent({"llm": f"recorded:{tmp_path}"})
-    (tmp_path / EVENTS).write_text('{"cassette": 1, "parts": [{}]}')
-    with pytest.raises(ConfigError, match="damaged"):
-        Cassette.read(tmp_path)
-    (tmp_path / EVENTS).write_text('{"cassette": 99}')
-    with pytest.raises(ConfigError, match="version 99"):
-        Cassette.read(tmp_path)
+def test_another_history_is_told_as_such(tmp_path: Path):
+    original(tmp_path / "tape")
+    told = again(tmp_path / "tape", greeting="Good morning.")
+    assert told.failed[:3:2] == ["elevenlabs Rejected", "openai Rejected"]
+    assert told.why[0].startswith("'Good morning.' was not said in tape: record it anew")
+    assert told.why[2].startswith("'When are you open?' was asked after another history in tape")
 
 
-def test_a_secret_in_a_name_is_put_as_stars(tmp_path: Path):
-    cassette = Cassette(events=[Answered("x", 'my key is "s3cret"')])
-    cassette.write(tmp_path, (Secret('"s3cret"'),))
-    assert Cassette.read(tmp_path).of(Answered)[0].human_input == "my key is ***"
+def test_another_way_to_speak_is_told_as_such(tmp_path: Path):
+    original(tmp_path / "tape")
+    told = again(tmp_path / "tape", chunk_seconds=0.04)
+    assert "elevenlabs Rejected" in told.failed
+    wanted = (
+        "tape has 16000 Hz in chunks of 640 bytes, and this is to be 16000 Hz in chunks of 1280"
+    )
+    assert told.why[0].startswith(wanted)
