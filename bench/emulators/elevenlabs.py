@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import clock
 from bench.emulators.serving import Answer, HttpEmulator, Request
-from bench.emulators.timed_pieces import Piece, timed_pieces
+from bench.emulators.timed_pieces import Characters, Piece, timed_pieces
 from bench.emulators.trouble import Trouble, refuse, suffer
 from bench.emulators.voices import SPOILT, Voice, tones
 from bench.simulation.faults import Fault
@@ -27,8 +27,9 @@ class ElevenLabsEmulator(HttpEmulator):
 
     `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
     further one, as a share of its length. With `restarts` the times in a piece count from its own
-    beginning. `requests` keeps the bodies it was sent, `gone` the instants at which a client hung
-    up in the middle of an answer.
+    beginning; unless it `aligns`, there are none, as of a model that tells of no characters.
+    `requests` keeps the bodies it was sent, `gone` the instants at which a client hung up in the
+    middle of an answer.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ElevenLabsEmulator(HttpEmulator):
         factor: Callable[[], float] = lambda: 0.2,
         piece_seconds: float = 0.25,
         restarts: bool = False,
+        aligns: bool = True,
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
         voice: Voice = tones,
@@ -48,6 +50,7 @@ class ElevenLabsEmulator(HttpEmulator):
         self.requests: list[dict[str, Any]] = []
         self._first, self._factor = first, factor
         self._piece_seconds, self._restarts = piece_seconds, restarts
+        self._aligns = aligns
         self._trouble = Trouble(faults, "tts", turn)
         self._voice = voice
 
@@ -65,6 +68,9 @@ class ElevenLabsEmulator(HttpEmulator):
             answer.whole(422, {"detail": [{"loc": ["body", "text"], "msg": "Field required"}]})
             return
         self.requests.append(body)
+        if body.get("language_code") and "multilingual_v2" in str(body.get("model_id")):
+            answer.whole(400, _error("unsupported_language", "this model takes no language_code"))
+            return
         encoding, _, rate = request.query.get("output_format", USUAL_FORMAT).partition("_")
         if encoding != "pcm" or rate not in map(str, RATES):
             message = "this emulator has pcm_8000 to pcm_48000"
@@ -90,19 +96,25 @@ class ElevenLabsEmulator(HttpEmulator):
             wait = self._factor() * piece.seconds if piece.at else self._first()
             await clock.sleep(delay * wait)
             shift = piece.at if self._restarts else 0.0
-            answer.write(_line(piece, shift) if timed else piece.pcm)
+            answer.write(_line(piece, shift, aligns=self._aligns) if timed else piece.pcm)
         answer.end()
 
 
-def _line(piece: Piece, shift: float) -> bytes:
-    alignment = {
-        "characters": [character for character, _, _ in piece.characters],
-        "character_start_times_seconds": [round(at - shift, 5) for _, at, _ in piece.characters],
-        "character_end_times_seconds": [round(at - shift, 5) for _, _, at in piece.characters],
+def _line(piece: Piece, shift: float, *, aligns: bool) -> bytes:
+    about = {
+        "audio_base64": base64.b64encode(piece.pcm).decode(),
+        "alignment": _alignment(piece.characters, shift) if aligns else None,
+        "normalized_alignment": _alignment(piece.normalized, shift) if aligns else None,
     }
-    audio = base64.b64encode(piece.pcm).decode()
-    about = {"audio_base64": audio, "alignment": alignment, "normalized_alignment": alignment}
     return json.dumps(about).encode() + b"\n"
+
+
+def _alignment(characters: Characters, shift: float) -> dict[str, Any]:
+    return {
+        "characters": [character for character, _, _ in characters],
+        "character_start_times_seconds": [round(at - shift, 5) for _, at, _ in characters],
+        "character_end_times_seconds": [round(at - shift, 5) for _, _, at in characters],
+    }
 
 
 def _error(status: str, message: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from bench import clock
-from bench.emulators.timed_pieces import Piece, timed_pieces
+from bench.emulators.timed_pieces import Characters, Piece, timed_pieces
 from bench.emulators.trouble import Trouble
 from bench.emulators.voices import SPOILT, Voice
 from bench.simulation.faults import Fault
@@ -34,6 +34,7 @@ class Service:
     factor: Callable[[], float]
     piece_seconds: float
     stops: bool
+    aligns: bool
     closes_with: tuple[int, str] | None
     voice: Voice
     trouble: Trouble
@@ -215,7 +216,7 @@ class Context:
             self._begun = True
             await clock.sleep(wait * (slow.factor if slow is not None else 1.0))
             self.unspoken -= sum(_letters(character) for character, _, _ in piece.characters)
-            await session.send(_message(piece, self.name))
+            await session.send(_message(piece, self.name, aligns=service.aligns))
         return True
 
     async def _refuse(self, fault: Fault) -> None:
@@ -236,17 +237,24 @@ class Context:
         return True
 
 
-def _message(piece: Piece, name: str) -> Message:
-    starts = [round(1000 * (start - piece.at)) for _, start, _ in piece.characters]
-    ends = [round(1000 * (end - piece.at)) for _, _, end in piece.characters]
-    alignment = {
-        "chars": [character for character, _, _ in piece.characters],
+def _message(piece: Piece, name: str, *, aligns: bool) -> Message:
+    return {
+        "audio": base64.b64encode(piece.pcm).decode(),
+        "isFinal": None,
+        "contextId": name,
+        "alignment": _alignment(piece.characters, piece.at) if aligns else None,
+        "normalizedAlignment": _alignment(piece.normalized, piece.at) if aligns else None,
+    }
+
+
+def _alignment(characters: Characters, at: float) -> Message:
+    starts = [round(1000 * (start - at)) for _, start, _ in characters]
+    ends = [round(1000 * (end - at)) for _, _, end in characters]
+    return {
+        "chars": [character for character, _, _ in characters],
         "charStartTimesMs": starts,
         "charDurationsMs": [end - start for start, end in zip(starts, ends, strict=True)],
     }
-    audio = base64.b64encode(piece.pcm).decode()
-    times = {"alignment": alignment, "normalizedAlignment": alignment}
-    return {"audio": audio, "isFinal": None, "contextId": name, **times}
 
 
 def final(name: str) -> Message:

@@ -31,7 +31,8 @@ class ElevenLabsSocketEmulator:
 
     `first` draws the seconds before the first piece of `piece_seconds` of a context, `factor` those
     before each further one as a share of its length. A context that is closed still says what was
-    flushed, as documented; with `stops` it falls silent. A connection is closed after
+    flushed, as documented; with `stops` it falls silent. Unless it `aligns`, no characters are told
+    of. A connection is closed after
     `inactivity_seconds` without a message, unless its query says otherwise; with `closes_with`, a
     code and a reason, when its first text is flushed. `sessions` keeps the query of each
     connection, `requests` the text of each context, `gone` the instants at which a client called
@@ -47,6 +48,7 @@ class ElevenLabsSocketEmulator:
         piece_seconds: float = 0.25,
         inactivity_seconds: float = 20.0,
         stops: bool = False,
+        aligns: bool = True,
         closes_with: tuple[int, str] | None = None,
         faults: Iterable[Fault] = (),
         turn: Callable[[], int] | None = None,
@@ -58,7 +60,7 @@ class ElevenLabsSocketEmulator:
         self._inactivity_seconds = inactivity_seconds
         self._trouble = Trouble(faults, "tts", turn)
         self._service = Service(
-            first, factor, piece_seconds, stops, closes_with, voice, self._trouble
+            first, factor, piece_seconds, stops, aligns, closes_with, voice, self._trouble
         )
         self.requests, self.gone = self._service.requests, self._service.gone
 

@@ -10,16 +10,31 @@ from bench.emulators.voices import Voice, made_at, spoken_by
 from bench.events import Word
 from bench.simulation.faults import Fault
 
+Characters = tuple[tuple[str, float, float], ...]
+"""Each with its first and last instants."""
+
+_DIGITS = "zero one two three four five six seven eight nine".split()
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Audio and the characters that begin in it, with their first and last instants in seconds from
-    the beginning of the text; `at` is where the piece lies itself."""
+    """Audio and the characters that begin in it, in seconds from the beginning of the text; `at` is
+    where the piece lies itself."""
 
     pcm: bytes
     at: float
     seconds: float
-    characters: tuple[tuple[str, float, float], ...]
+    characters: Characters
+
+    @property
+    def normalized(self) -> Characters:
+        """The characters as they are read out: a digit is a word."""
+        read = list[tuple[str, float, float]]()
+        for character, start, end in self.characters:
+            text = _DIGITS[int(character)] if character in "0123456789" else character
+            step = (end - start) / len(text)
+            read += [(one, start + n * step, start + (n + 1) * step) for n, one in enumerate(text)]
+        return tuple(read)
 
 
 async def timed_pieces(

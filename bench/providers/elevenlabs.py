@@ -18,7 +18,6 @@ from bench.engine.synthesizer import (
     BaseSynthesizer,
     ChunkResult,
     SynthesisResult,
-    words_up_to,
 )
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, Stalled
 from bench.providers.connections import (
@@ -39,6 +38,16 @@ MODEL = "eleven_flash_v2_5"
 VOICE = "21m00Tcm4TlvDq8ikWAM"  # "Rachel", one of the vendor's own
 RATES = (8000, 16_000, 22_050, 24_000)  # Hz of PCM that every plan may ask for
 USUAL_RATE = 16_000
+WITHOUT_LANGUAGE = "multilingual_v2"  # models that tell a language by the text alone
+KEY_VARIABLE = "ELEVENLABS_API_KEY"
+LOOK_AT = {
+    "invalid_api_key": KEY_VARIABLE,
+    "missing_permissions": f"what {KEY_VARIABLE} may do",
+    "voice_not_found": "voice",
+    "model_not_found": "voice_model",
+    "unsupported_model": "voice_model",
+}
+"""Settings, by the vendor's name of an error."""
 
 
 def create_synthesizer(synthesizer_config: Mapping[str, Any] | None = None) -> BaseSynthesizer:
@@ -64,17 +73,17 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         config = synthesizer_config or {}
         self.voice = config.get("voice") or VOICE
         self.model = config.get("voice_model") or MODEL
-        self.language: str | None = config.get("language")
+        self.language = language_of(self.model, config.get("language"))
         self._url: str | None = config.get("elevenlabs_url")
-        self._key = key_of(config, "ELEVENLABS_API_KEY", self.provider)
+        self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._http: httpx.AsyncClient | None = None
         self._client: AsyncElevenLabs | None = None
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; words are known as their audio comes."""
         spoken = SpokenCharacters(message.text, self.sampling_rate)
-        chunks = self._chunks(spoken, chunk_size)
-        return SynthesisResult(chunks, words_up_to(spoken.words, self.sampling_rate))
+        spoken.result = SynthesisResult(self._chunks(spoken, chunk_size), spoken.up_to)
+        return spoken.result
 
     async def warm_up(self) -> None:
         """Make the client, which takes longer than a first request should, and connect.
@@ -108,7 +117,7 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
                 async for item in items:
                     begun = True
                     pcm = _read(item, spoken)
-                    spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                    spoken.hear(len(pcm) / (SAMPLE_WIDTH * rate))
                     yield pcm
         except (ApiError, httpx.HTTPError) as error:
             raise self._translated(error, begun=begun) from None
@@ -145,7 +154,8 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         match error:
             case ApiError():
                 status, headers = error.status_code or 500, error.headers or {}
-                return refused(self.provider, status, headers, _said(error.body), self._key)
+                said, settings = _said(error.body), {status: _named_by(error.body)}
+                return refused(self.provider, status, headers, said, self._key, look_at=settings)
             case httpx.ConnectTimeout() | httpx.PoolTimeout():
                 return ConnectFailed(self.provider, "no connection in time")
             case httpx.TimeoutException():
@@ -168,6 +178,17 @@ def _read(item: StreamingAudioChunkWithTimestampsResponse, spoken: SpokenCharact
         reason = f"not a piece of speech: {type(error).__name__}"
         raise BrokenStream(PROVIDER, reason) from None
     return pcm
+
+
+def language_of(model: str, language: str | None) -> str | None:
+    """The code to ask for: of the language alone, and none of a model that takes none."""
+    return None if not language or WITHOUT_LANGUAGE in model else language.split("-")[0].lower()
+
+
+def _named_by(body: object) -> str:
+    """The setting that an error comes of, or ""."""
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return LOOK_AT.get(str(detail.get("status")), "") if isinstance(detail, dict) else ""
 
 
 def _said(body: object) -> str:

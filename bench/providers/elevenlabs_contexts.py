@@ -16,6 +16,7 @@ from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.providers import sockets
 from bench.providers.connections import HANG_UP_SECONDS, quoted
+from bench.providers.elevenlabs import LOOK_AT
 from bench.settings import Secret
 
 PROVIDER = "elevenlabs"
@@ -218,8 +219,9 @@ def _closed(closed: ConnectionClosed, key: Secret) -> ProviderError:
 
 
 def _error(name: str, said: str, key: Secret) -> ProviderError:
-    kinds = (kind for known, kind in ERRORS.items() if known in name)
-    return next(kinds, BrokenStream)(PROVIDER, quoted(said, key))
+    known, kind = next((one for one in ERRORS.items() if one[0] in name), ("", BrokenStream))
+    setting = f" (look at {LOOK_AT[known]})" if known in LOOK_AT else ""
+    return kind(PROVIDER, quoted(said, key) + setting)
 
 
 def _read(frame: str | bytes) -> Message:

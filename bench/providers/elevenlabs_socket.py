@@ -17,12 +17,19 @@ from bench.engine.synthesizer import (
     BaseMessage,
     BaseSynthesizer,
     SynthesisResult,
-    words_up_to,
 )
 from bench.engine.worker import Ending, spawn
 from bench.errors import BrokenStream, ConnectFailed, Stalled
 from bench.providers.connections import FIRST_RESULT_SECONDS, key_of
-from bench.providers.elevenlabs import MODEL, RATES, URL, USUAL_RATE, VOICE
+from bench.providers.elevenlabs import (
+    KEY_VARIABLE,
+    MODEL,
+    RATES,
+    URL,
+    USUAL_RATE,
+    VOICE,
+    language_of,
+)
 from bench.providers.elevenlabs_contexts import PROVIDER, Context, Line, Message, opened
 from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
@@ -48,10 +55,10 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
         config = synthesizer_config or {}
         self.voice = config.get("voice") or VOICE
         self.model = config.get("voice_model") or MODEL
-        self.language: str | None = config.get("language")
+        self.language = language_of(self.model, config.get("language"))
         address = (config.get("elevenlabs_url") or URL).rstrip("/")
         self._url = "ws" + address.removeprefix("http")
-        self._key = key_of(config, "ELEVENLABS_API_KEY", self.provider)
+        self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._line: Line | None = None
         self._ends = 0  # how often it was told to hang up
         self._opening = asyncio.Lock()
@@ -89,7 +96,8 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
         spoken = SpokenCharacters("", self.sampling_rate)
         audio = self._audio(spoken, texts, options)
         chunks = pieces(audio, self._rate, self.sampling_rate, chunk_size)
-        return SynthesisResult(chunks, words_up_to(spoken.words, self.sampling_rate))
+        spoken.result = SynthesisResult(chunks, spoken.up_to)
+        return spoken.result
 
     @property
     def _rate(self) -> int:
@@ -110,7 +118,7 @@ class ElevenLabsSocketSynthesizer(BaseSynthesizer):
         try:
             while (message := await context.next()) is not None:
                 pcm = _read(message, spoken)
-                spoken.seconds += len(pcm) / (SAMPLE_WIDTH * rate)
+                spoken.hear(len(pcm) / (SAMPLE_WIDTH * rate))
                 yield pcm
                 await text.close_if_spoken()
         finally:

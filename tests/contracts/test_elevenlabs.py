@@ -4,6 +4,7 @@ What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
 """
 
 import contextlib
+import json
 import os
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -19,6 +20,7 @@ from bench.errors import ConnectFailed, Rejected
 from bench.providers.elevenlabs import ElevenLabsSynthesizer
 from bench.settings import Secret
 from bench.simulation import tone
+from tests.contracts.canned import canned
 from tests.contracts.ends import nothing_left, refused_port
 
 pytestmark = pytest.mark.contract
@@ -55,6 +57,82 @@ async def spoken(
 ) -> tuple[SynthesisResult, list[tuple[float, ChunkResult]]]:
     result = await voice.create_speech(BaseMessage(text), CHUNK)
     return result, await fetched(result)
+
+
+def test_speech_without_its_characters_is_whole_and_its_words_an_estimate():
+    """Of a model that does not tell of them: else every sentence would be called broken."""
+
+    async def main():
+        async with served(aligns=False) as (_, voice):
+            return await spoken(voice)
+
+    result, chunks = clock.run(main(), virtual=True)
+    pcm, _ = tone.speak(TEXT)
+    assert b"".join(chunk.chunk for _, chunk in chunks) == pcm
+    assert result.is_estimated
+    seconds = len(pcm) / 32_000
+    assert result.get_message_up_to(seconds) == TEXT
+    assert TEXT.startswith(half := result.get_message_up_to(seconds / 2))
+    assert "" != half != TEXT
+
+
+def test_numbers_are_told_as_they_are_written():
+    text = "Room 42 on floor 7."
+
+    async def main():
+        async with served() as (_, voice):
+            return await spoken(voice, text)
+
+    result, chunks = clock.run(main(), virtual=True)
+    seconds = sum(len(chunk.chunk) for _, chunk in chunks) / 32_000
+    assert result.get_message_up_to(seconds) == text
+    assert not result.is_estimated
+
+
+@pytest.mark.parametrize(
+    ("config", "code"),
+    [
+        ({"language": "en"}, "en"),
+        ({"language": "pt-BR"}, "pt"),
+        ({"language": "en", "voice_model": "eleven_multilingual_v2"}, None),
+        ({}, None),
+    ],
+)
+def test_a_language_is_asked_for_without_its_country_and_where_a_model_takes_one(
+    config: dict[str, str], code: str | None
+):
+    async def main():
+        async with served(config=config) as (server, voice):
+            await spoken(voice)
+            return server.requests[0]
+
+    assert clock.run(main(), virtual=True).get("language_code") == code
+
+
+@pytest.mark.parametrize(
+    ("status", "name", "told"),
+    [
+        (404, "voice_not_found", "(look at voice)"),
+        (400, "unsupported_model", "(look at voice_model)"),
+        (401, "invalid_api_key", "(look at ELEVENLABS_API_KEY)"),
+        (401, "quota_exceeded", "quota_exceeded: No."),
+    ],
+)
+def test_a_refusal_is_told_by_its_name(status: int, name: str, told: str):
+    body = {"type": "a_type", "code": name, "status": name, "message": "No.", "param": "x"}
+
+    async def main():
+        said = json.dumps({"detail": body})
+        async with nothing_left(), canned([said], status=status) as url:
+            voice = voice_at(url)
+            with pytest.raises(Rejected) as refused:
+                await spoken(voice)
+            await voice.terminate()
+            return refused.value
+
+    refused = clock.run(main(), virtual=True)
+    assert refused.reason.startswith(f"status {status}: {name}: ")
+    assert refused.reason.endswith(told)
 
 
 @pytest.mark.parametrize("restarts", [False, True])

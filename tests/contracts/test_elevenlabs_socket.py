@@ -74,6 +74,18 @@ def pcm_of(chunks: Chunks) -> bytes:
     return b"".join(chunk.chunk for _, chunk in chunks)
 
 
+def test_speech_without_its_characters_is_whole_and_its_words_an_estimate():
+    async def main():
+        async with served(aligns=False) as (_, voice):
+            return await spoken(voice)
+
+    result, chunks = clock.run(main(), virtual=True)
+    pcm, _ = tone.speak(TEXT)
+    assert pcm_of(chunks) == pcm
+    assert result.is_estimated
+    assert result.get_message_up_to(len(pcm) / 32_000) == TEXT
+
+
 def test_audio_and_word_times_are_those_that_were_sent():
     async def main():
         async with served() as (server, voice):
