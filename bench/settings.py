@@ -43,6 +43,7 @@ CHOICES = {
     "gemini_backend": ("genai", "generativeai"),
     "google_speech_api": ("v1", "v2"),
     "elevenlabs_transport": ("http", "socket"),
+    "voice_format": ("pcm", "mp3"),
 }
 """Settings that are one of a few words; the first is what is meant without them."""
 LIMITS = (
@@ -175,6 +176,7 @@ class ServiceSettings:
     gemini_backend: str | None = None  # or "generativeai", in an environment of its own
     elevenlabs_url: str | None = None
     elevenlabs_transport: str | None = None  # or "socket"
+    voice_format: str | None = None  # or "mp3", where a voice has both
     google_voice_url: str | None = None  # http:// speaks without TLS and credentials
     polly_url: str | None = None
     playht_url: str | None = None

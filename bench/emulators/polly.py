@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import clock
 from bench.emulators.serving import Answer, HttpEmulator, Request
@@ -16,9 +16,18 @@ from bench.emulators.voices import SPOILT, Voice, spoken_by, tones
 from bench.events import Word
 from bench.simulation.faults import Fault
 
+if TYPE_CHECKING:
+    from bench.emulators.mp3 import Encoder
+
 KEY = "AKIDOFPOLLYEMULATED"
 SECRET = "a-secret-for-emulators"
-RATES = ("8000", "16000")
+RATES = {
+    "pcm": ("8000", "16000"),
+    "mp3": ("8000", "16000", "22050", "24000", "44100", "48000"),
+    "json": ("",),
+}
+USUAL_RATES = {"pcm": "16000", "mp3": "24000", "json": ""}
+MP3_BITS_PER_SECOND = 48_000
 ENGINES = ("standard", "neural", "long-form", "generative")
 BILINGUAL = ("Aditi", "Kajal")  # voices that may be told a language
 LONGEST_TEXT = 3000  # characters
@@ -30,14 +39,14 @@ Refusal = tuple[int, str]
 
 
 class PollyEmulator(HttpEmulator):
-    """A server of `/v1/speech`: PCM, or the speech marks of its words.
+    """A server of `/v1/speech`: PCM, MP3 at 24 kHz, or the speech marks of its words.
 
     `key` is the id of the one key there is, `secret` what its requests are signed with; with a
     `token` they are temporary, and it has to come along. `first`
     draws the seconds before the first quarter of a second of PCM, `factor` those before each
     further one as a share of its length, `marks` those before speech marks. `requests` keeps the
     bodies it was sent, `gone` the instants at which a client hung up in the middle of an answer.
-    Faults come to requests for PCM; `refusals` are what the next ones of them get instead,
+    Faults come to requests for speech; `refusals` are what the next ones of them get instead,
     `marks_refusals` likewise for marks.
     """
 
@@ -92,17 +101,19 @@ class PollyEmulator(HttpEmulator):
         answer.end()
 
     async def _speak(self, body: dict[str, Any], answer: Answer) -> None:
-        """The PCM, as it is made."""
+        """The speech, as it is made."""
         if self._refusals:
             _refuse(answer, *self._refusals.pop(0))
             return
         if (fault := self._trouble.begins()) is not None:
             await _meet(fault, answer)
             return
-        rate = int(body.get("SampleRate", "16000"))
+        form = str(body["OutputFormat"])
+        rate = int(body.get("SampleRate", USUAL_RATES[form]))
+        encoder = _encoder(rate) if form == "mp3" else None
         spoilt = self._trouble.suffers(SPOILT)
         pcm = (await spoken_by(self._voice, body["Text"], rate, spoilt)).pcm
-        self._begin(answer, body, "audio/pcm")
+        self._begin(answer, body, "audio/mpeg" if encoder else "audio/pcm")
         slow = self._trouble.suffers(("slow",))
         delay, before = slow.factor if slow else 1.0, self._trouble.spoken(len(pcm) / (2 * rate))
         size = round(PIECE_SECONDS * rate) * 2
@@ -113,12 +124,20 @@ class PollyEmulator(HttpEmulator):
             if fault is not None and await _break(fault, answer):
                 return
             await clock.sleep(delay * (self._factor() * seconds if start else self._first()))
-            answer.write(piece)
+            answer.write(encoder.feed(piece) if encoder else piece)
+        if encoder:
+            answer.write(encoder.finish())
         answer.end()
 
     def _begin(self, answer: Answer, body: dict[str, Any], kind: str) -> None:
         headers = {"content-type": kind, "transfer-encoding": "chunked"}
         answer.begin(200, headers | {"x-amzn-requestcharacters": str(len(body["Text"]))})
+
+
+def _encoder(rate: int) -> Encoder:
+    from bench.emulators.mp3 import Encoder  # which wants an extra
+
+    return Encoder(rate, MP3_BITS_PER_SECOND)
 
 
 def _body(request: Request) -> dict[str, Any]:
@@ -135,13 +154,13 @@ def _wrong(body: dict[str, Any]) -> str:
     if body.get("LanguageCode") and body["VoiceId"] not in BILINGUAL:
         return "LanguageNotSupportedException"
     marks, engine = body.get("SpeechMarkTypes"), body.get("Engine", "standard")
-    if body["OutputFormat"] not in ("pcm", "json"):  # this emulator makes neither MP3 nor Ogg
+    if body["OutputFormat"] not in ("pcm", "mp3", "json"):  # this emulator makes no other
         return "ValidationException"
     if bool(marks) != (body["OutputFormat"] == "json"):
         return "MarksNotSupportedForFormatException"
     if engine not in ENGINES or (marks and engine == "generative"):
         return "EngineNotSupportedException"
-    if body["OutputFormat"] == "pcm" and body.get("SampleRate", "16000") not in RATES:
+    if body.get("SampleRate", USUAL_RATES[body["OutputFormat"]]) not in RATES[body["OutputFormat"]]:
         return "InvalidSampleRateException"
     return "TextLengthExceededException" if len(body["Text"]) > LONGEST_TEXT else ""
 

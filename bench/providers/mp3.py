@@ -8,11 +8,17 @@ from collections.abc import AsyncGenerator, Iterable
 import av
 import av.error
 
+from bench.audio import SAMPLE_WIDTH
+
 TAG_HEADER = 10  # bytes
+ABOUT = (b"Xing", b"Info")  # in a first frame that tells of the others and holds no sound
+DELAY = 1105  # samples: 576 of the encoder (LAME's), 529 of every decoder
 
 
 async def decoded(mp3: AsyncGenerator[bytes, None], rate: int) -> AsyncGenerator[bytes, None]:
     """PCM, mono, at `rate` in Hz, of MP3 in pieces of any length; closing it closes `mp3`.
+
+    It begins where the sound that was encoded did, so that times in the one hold in the other.
 
     Raises:
         ValueError: there is something, and none of it is MP3.
@@ -37,6 +43,9 @@ class _Decoder:
     def __init__(self, rate: int) -> None:
         self._codec = av.CodecContext.create("mp3", "r")
         self._resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
+        self._rate = rate
+        self._begun = False
+        self._early = 0  # bytes of PCM before the sound
         self._head: bytes | None = b""  # until it is known whether a tag comes first
         self._to_skip = 0
 
@@ -49,19 +58,34 @@ class _Decoder:
         """The rest."""
         rest = self._decoded(self._codec.parse(self._head or b"")) if self._head else b""
         rest += self._decoded([*self._codec.parse(b""), None])
-        return rest + _bytes(self._resampler.resample(None))
+        return rest + self._sound(self._resampler.resample(None))
 
     def _decoded(self, packets: Iterable[av.Packet | None]) -> bytes:
         pcm = b""
         for packet in packets:
+            if (
+                packet is not None
+                and not self._begun
+                and any(sign in bytes(packet) for sign in ABOUT)
+            ):
+                continue
             try:
                 frames = self._codec.decode(packet)
             except av.error.InvalidDataError:
                 continue
             for frame in frames:
+                if not self._begun:
+                    self._begun = True
+                    self._early = SAMPLE_WIDTH * round(DELAY * self._rate / frame.sample_rate)
                 frame.pts = None  # pieces have none, and the resampler would wonder
-                pcm += _bytes(self._resampler.resample(frame))
+                pcm += self._sound(self._resampler.resample(frame))
         return pcm
+
+    def _sound(self, frames: Iterable[av.AudioFrame]) -> bytes:
+        pcm = b"".join(frame.to_ndarray().astype("<i2").tobytes() for frame in frames)
+        skipped = min(self._early, len(pcm))
+        self._early -= skipped
+        return pcm[skipped:]
 
     def _without_tag(self, data: bytes) -> bytes:
         """Leave out the ID3 tag that may come first, pictures and all."""
@@ -78,7 +102,3 @@ class _Decoder:
         skipped = min(self._to_skip, len(data))
         self._to_skip -= skipped
         return data[skipped:]
-
-
-def _bytes(frames: Iterable[av.AudioFrame]) -> bytes:
-    return b"".join(frame.to_ndarray().astype("<i2").tobytes() for frame in frames)

@@ -6,9 +6,11 @@ What is asked of every adapter stands in `tests/contracts/test_every_*.py`.
 import contextlib
 import json
 import logging
+import sys
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import numpy as np
 import pytest
 from aiobotocore.session import get_session
 from botocore.exceptions import ClientError
@@ -17,12 +19,21 @@ from bench import clock
 from bench.emulators.polly import KEY, SECRET, PollyEmulator
 from bench.engine.synthesizer import BaseMessage, ChunkResult, Speech, SynthesisResult
 from bench.engine.worker import spawn
-from bench.errors import ConnectFailed, ProviderError, RateLimited, Rejected
+from bench.errors import (
+    BrokenStream,
+    ConfigError,
+    ConnectFailed,
+    ProviderError,
+    RateLimited,
+    Rejected,
+)
 from bench.providers.estimated_words import GrowingSpeech
 from bench.providers.handler import VoiceHandler, provider_states
 from bench.providers.known import PROVIDERS
-from bench.providers.polly import PollySynthesizer, _translated
+from bench.providers.polly import PollySynthesizer
+from bench.providers.polly_client import translated
 from bench.providers.speech_marks import SpeechMarks
+from bench.providers.voice_format import VoiceFormat
 from bench.settings import Secret
 from bench.simulation import tone
 from tests.contracts.ends import nothing_left
@@ -187,9 +198,9 @@ def test_who_hangs_up_while_the_client_is_made_has_none():
             await clock.sleep(0.0)
             await voice.terminate()
             await warming
-            return voice._client
+            return voice._client.is_made
 
-    assert clock.run(main(), virtual=True) is None
+    assert not clock.run(main(), virtual=True)
 
 
 @pytest.mark.parametrize("seconds", [0.05, 0.18, 0.3])
@@ -290,7 +301,7 @@ def test_what_a_vendor_quotes_of_a_signed_request_is_not_shown():
         "ResponseMetadata": {"HTTPStatusCode": 403, "HTTPHeaders": {}},
     }
     secrets = tuple(Secret(text) for text in (KEY, SECRET, TOKEN))
-    error = _translated(ClientError(answer, "SynthesizeSpeech"), secrets, begun=False)
+    error = translated(ClientError(answer, "SynthesizeSpeech"), secrets, begun=False)
     assert isinstance(error, Rejected)
     assert "SignatureDoesNotMatch" in str(error)
     assert not any(text in repr(error) + str(error) for text in (KEY, SECRET, TOKEN, TOKEN[:20]))
@@ -337,6 +348,64 @@ def test_a_language_chooses_the_voice_and_only_two_voices_are_told_it(
 
     body = clock.run(main(), virtual=True)
     assert (body["VoiceId"], body.get("LanguageCode")) == asked
+
+
+def test_mp3_brings_the_rate_of_the_newer_engines_and_words_stay_where_they_were():
+    async def main():
+        async with served({"voice_format": "mp3"}) as (server, voice):
+            voice.sampling_rate = 24_000
+            return *await spoken(voice), server.requests
+
+    result, chunks, requests = clock.run(main(), virtual=True)
+    assert ("mp3", "24000") in [(body["OutputFormat"], body.get("SampleRate")) for body in requests]
+    original, words = tone.speak(TEXT, 24_000)
+    pcm = pcm_of(chunks)
+    assert 0 <= len(pcm) - len(original) <= 2 * 24_000 * 0.05  # the encoder's padding
+    made, wanted = (np.frombuffer(audio, "<i2").astype(float) for audio in (pcm, original))
+    assert np.corrcoef(made[: wanted.size], wanted)[0, 1] > 0.98
+    assert not result.estimated
+    sounding = [number for number, (_, begin, end) in enumerate(words) if begin < end]
+    for number in sounding[1:]:
+        begins = words[number][1] / 24_000
+        before = " ".join(word for word, _, _ in words[:number])
+        assert result.get_message_up_to(begins + 0.001) == before
+        assert result.get_message_up_to(begins - 0.001) != before
+
+
+def test_mp3_comes_while_it_is_made_and_an_interrupt_reaches_the_server():
+    async def main():
+        async with served({"voice_format": "mp3"}) as (server, voice):
+            result = await voice.create_speech(BaseMessage(TEXT), CHUNK)
+            await anext(result.chunk_generator)
+            first = clock.now()
+            await result.chunk_generator.aclose()
+            await clock.sleep(1.0)
+            return first, server.gone
+
+    first, gone = clock.run(main(), virtual=True)
+    assert first < 0.3
+    assert gone
+    assert set(gone) == {first}
+
+
+def test_what_should_be_mp3_and_is_not_is_a_broken_stream():
+    async def main():
+        async def audio() -> AsyncGenerator[bytes]:
+            yield b"RIFF is another format" * 100
+
+        with pytest.raises(BrokenStream, match="not MP3"):
+            async for _ in VoiceFormat({"voice_format": "mp3"}, "polly").pcm(audio(), 24_000):
+                pass
+
+    clock.run(main(), virtual=True)
+
+
+def test_the_extra_that_mp3_wants_is_named(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    monkeypatch.delitem(sys.modules, "bench.providers.mp3", raising=False)
+    with pytest.raises(ConfigError, match=r"talkbench\[mp3\]"):
+        PollySynthesizer({"voice_format": "mp3", "keys": keys()})
+    PollySynthesizer({"voice_format": "pcm", "keys": keys()})
 
 
 def test_the_handler_makes_it():

@@ -19,14 +19,16 @@ TEXT = "Yes, we are open from nine to five. Would you like to book a table?"
 RATE = 24_000
 BITS_PER_SECOND = 64_000
 FRAME_SECONDS = 576 / RATE  # of MP3 at this rate
-ENCODER_SECONDS = 0.05  # of delay and padding, which MP3 itself does not tell
+PADDING_SECONDS = 0.05  # that an encoder adds at the end
 
 
-def mp3_of(text: str, *, tag: bytes = b"") -> bytes:
+def mp3_of(text: str, *, tag: bytes = b"", xing: bool = False) -> bytes:
     """Our own tones as a vendor would send them."""
     pcm = np.frombuffer(tone.speak(text, RATE)[0], "<i2").reshape(1, -1)
     out = io.BytesIO()
-    with av.open(out, "w", format="mp3", options={"id3v2_version": "0", "write_xing": "0"}) as file:
+    with av.open(
+        out, "w", format="mp3", options={"id3v2_version": "0", "write_xing": str(int(xing))}
+    ) as file:
         stream = file.add_stream("libmp3lame", rate=RATE, layout="mono")
         stream.bit_rate = BITS_PER_SECOND
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
@@ -58,23 +60,25 @@ def came(mp3: bytes, size: int, rate: int) -> list[tuple[float, bytes]]:
 def test_all_of_it_comes_out_at_the_asked_rate(size: int, rate: int):
     pcm = b"".join(piece for _, piece in came(mp3_of(TEXT), size, rate))
     wanted = len(tone.speak(TEXT, rate)[0])
-    assert 0 <= len(pcm) - wanted <= 2 * rate * 2 * ENCODER_SECONDS
+    assert 0 <= len(pcm) - wanted <= 2 * rate * PADDING_SECONDS
 
 
-def test_it_sounds_like_what_went_in():
-    pcm = b"".join(piece for _, piece in came(mp3_of(TEXT), 200, 16_000))
+@pytest.mark.parametrize("xing", [False, True])
+def test_it_sounds_like_what_went_in_and_where_it_did(xing: bool):
+    pcm = b"".join(piece for _, piece in came(mp3_of(TEXT, xing=xing), 200, 16_000))
     original = resample(tone.speak(TEXT, RATE)[0], RATE, 16_000)
     made, wanted = (np.array(to_samples(audio), float) for audio in (pcm, original))
-    delays = range(round(ENCODER_SECONDS * 16_000))
-    likeness = max(
-        np.corrcoef(made[delay : delay + 16_000], wanted[:16_000])[0, 1] for delay in delays
-    )
-    assert likeness > 0.99
+    likeness = {
+        delay: np.corrcoef(made[delay : delay + 16_000], wanted[:16_000])[0, 1]
+        for delay in range(800)
+    }
+    assert max(likeness, key=likeness.__getitem__) <= 2
+    assert max(likeness.values()) > 0.99
 
 
-def test_sound_comes_with_the_second_frame_and_stays_close():
+def test_sound_comes_soon_and_stays_close():
     pieces = came(mp3_of(TEXT), 64, 16_000)
-    assert pieces[0][0] <= 3 * FRAME_SECONDS
+    assert pieces[0][0] <= 4 * FRAME_SECONDS
     length = 0.0
     for at, pcm in pieces[:-1]:
         length += len(pcm) / 32_000
