@@ -127,6 +127,7 @@ class BaseAgent(InterruptibleWorker):
             if not calls:
                 await answer.close()
                 return
+            await answer.pause()
             await self._use(calls, item)
             answer.next_round()
         raise BrokenStream(answer.provider, f"{MOST_ROUNDS} rounds of tools, no answer")

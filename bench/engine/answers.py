@@ -162,6 +162,12 @@ class Answer:
         else:
             queue.put_nowait(piece)
 
+    async def pause(self) -> None:
+        """Nothing comes for a while: what was said so far is to be spoken, and the next word is one
+        of its own."""
+        if self._first is not None:
+            await self._put(self._piece(GeneratedResponse(BaseMessage(" "))))
+
     def next_round(self) -> None:
         """The agent begins anew: what it counts, it counts from 0."""
         self._used.update(self._usage)

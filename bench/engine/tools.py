@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import types
 import typing
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -16,6 +17,7 @@ from bench.errors import ConfigError, redacted
 
 ToolFunction = Callable[..., Any] | Callable[..., Awaitable[Any]]
 
+_NAME = re.compile(r"[A-Za-z_][\w-]{0,63}", re.ASCII)
 CALLED_OFF = "called off: the caller spoke before there was a result"
 TYPES: Mapping[object, str] = {str: "string", int: "integer", float: "number", bool: "boolean"}
 
@@ -86,9 +88,14 @@ class Tools:
         """Offer a function, or a `Tool` made by hand, to the model.
 
         Raises:
-            ConfigError: a parameter has no type that JSON has, or the name is taken.
+            ConfigError: a parameter has no type that JSON has, or the name is taken, or none that
+                models can write.
         """
         tool = function if isinstance(function, Tool) else _tool(function)
+        if not _NAME.fullmatch(tool.name):
+            raise ConfigError(
+                f"a tool is called {tool.name!r}: want up to 64 letters, digits and _"
+            )
         if tool.name in self._tools:
             raise ConfigError(f"there is a tool {tool.name} already")
         self._tools[tool.name] = tool
@@ -118,7 +125,8 @@ class Tools:
 async def _called(function: ToolFunction, values: Mapping[str, Any]) -> Any:
     if inspect.iscoroutinefunction(function):
         return await function(**values)
-    return await asyncio.to_thread(function, **values)
+    result = await asyncio.to_thread(function, **values)
+    return await result if inspect.isawaitable(result) else result
 
 
 def _tool(function: ToolFunction) -> Tool:
@@ -140,7 +148,7 @@ def _schema(kind: Any, where: str) -> dict[str, Any]:
     choices, origin = typing.get_args(kind), typing.get_origin(kind)
     if kind in TYPES:
         return {"type": TYPES[kind]}
-    if origin is Literal:
+    if origin is Literal and all(isinstance(choice, str) for choice in choices):
         return {"type": "string", "enum": list(choices)}
     if origin is list:
         return {"type": "array", "items": _schema(choices[0], where)}

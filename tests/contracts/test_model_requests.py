@@ -8,6 +8,7 @@ import pytest
 from bench.engine.agent import BaseAgent
 from bench.engine.tools import ToolCall, ToolResult
 from bench.errors import BrokenStream, ConfigError, ProviderError, RateLimited, Rejected
+from bench.events import ProviderFailed
 from bench.providers import anthropic, gemini, openai
 from bench.providers.handler import VoiceHandler
 from bench.providers.offers import ANTHROPIC_MODELS, GEMINI_MODELS, OPENAI_MODELS
@@ -17,7 +18,7 @@ from bench.simulation.context import Reply
 from tests.contracts.canned import canned
 from tests.contracts.case import Case, cases
 from tests.contracts.ends import nothing_left
-from tests.contracts.served import ANSWER, QUESTION, REPLIES, answering
+from tests.contracts.served import ANSWER, QUESTION, REPLIES, answering, asked
 from tests.contracts.trying import answered
 
 pytestmark = pytest.mark.contract
@@ -221,12 +222,12 @@ def test_a_service_at_an_address_of_ones_own_may_want_no_key():
 
 def test_a_service_that_knows_no_counts_is_asked_without():
     """As some do that take no setting they have not heard of."""
-    asked = list[dict[str, Any]]()
+    seen = list[dict[str, Any]]()
 
     class Strict(openai_emulator()):
         async def _complete(self, request: Any, answer: Any) -> None:
-            asked.append(request.json())
-            if "stream_options" in asked[-1]:
+            seen.append(request.json())
+            if "stream_options" in seen[-1]:
                 said = "Extra inputs are not permitted: stream_options"
                 answer.whole(422, {"object": "error", "message": said})
                 return
@@ -241,7 +242,7 @@ def test_a_service_that_knows_no_counts_is_asked_without():
             return found
 
     assert CASES["openai"].run(main()) == [ANSWER, ANSWER]
-    assert ["stream_options" in request for request in asked] == [True, False, False]
+    assert ["stream_options" in request for request in seen] == [True, False, False]
 
 
 def openai_emulator() -> Any:
@@ -281,3 +282,22 @@ def test_arguments_that_make_no_sense_do_not_spoil_what_follows(case: Case):
     assert said == ANSWER
     assert "Mon" not in request
     assert "not JSON" in request
+
+
+@pytest.mark.parametrize("name", ["openai", "anthropic"])
+def test_a_tool_s_long_arguments_are_no_silence(name: str):
+    """After words, a stream may be quiet for three seconds; these take twelve to write."""
+    arguments = '{"day": "' + "Monday or Tuesday, or else " * 3 + '"}'
+    replies = (Reply("table", "There are {result}.", "free_tables", arguments),)
+
+    async def main():
+        options = {"aside": "One moment.", "every": lambda: 1.0}
+        async with answering(CASES[name], replies, **options) as (_, agent):
+            one_tool(agent)
+            said = "".join(await asked(agent, "Is there a table?"))
+            assert agent.trace is not None
+            return said, agent.trace.of(ProviderFailed)
+
+    said, failed = CASES[name].run(main())
+    assert failed == []
+    assert said.startswith("One moment. There are Monday or Tuesday")

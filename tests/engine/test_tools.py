@@ -17,9 +17,19 @@ from bench.engine.agent import (
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.tools import CALLED_OFF, Tool, ToolCall, Tools
 from bench.engine.transcriber import Transcription
+from bench.engine.transcript import Sender
 from bench.errors import ConfigError
-from bench.events import AgentFinished, FirstToken, ProviderFailed, ToolCalled, ToolReturned
+from bench.events import (
+    AgentFinished,
+    FirstToken,
+    PlaybackStarted,
+    ProviderFailed,
+    SentenceReady,
+    ToolCalled,
+    ToolReturned,
+)
 from bench.trace import Trace
+from tests.engine.scene import Scene
 
 pytestmark = pytest.mark.unit
 
@@ -217,3 +227,62 @@ def test_what_json_has_no_name_for_is_refused():
     tools.add(Tool("one", "", {}, lambda: None))
     with pytest.raises(ConfigError, match="already"):
         tools.add(Tool("one", "", {}, lambda: None))
+
+
+class Talker(Waiter):
+    """Says that it looks into the book, and then does."""
+
+    async def generate_response(
+        self, human_input: str, is_interrupt: bool, conversation_id: str
+    ) -> AsyncGenerator[GeneratedResponse, None]:
+        said = self.transcript.last(Sender.HUMAN)
+        assert said is not None
+        if not said.tools:
+            yield GeneratedResponse(BaseMessage("One moment"))
+            yield GeneratedResponse(BaseMessage("."), tool_calls=self.calls)
+            return
+        yield GeneratedResponse(BaseMessage("3 are free."))
+
+
+def test_what_was_said_before_a_tool_is_heard_while_it_works():
+    agent = Talker(ToolCall("1", "free_tables"))
+
+    @agent.tools.add
+    async def free_tables() -> int:
+        await clock.sleep(5.0)
+        return 3
+
+    async def main() -> Scene:
+        scene = Scene(agent=agent)
+        await scene.conversation.start()
+        await scene.ask("Is there a table?", then_seconds=12.0)
+        await scene.conversation.terminate()
+        return scene
+
+    scene = clock.run(main(), virtual=True)
+    assert scene.history == [("user", "Is there a table?"), ("bot", "One moment. 3 are free.")]
+    (asked_at,), (returned_at,) = scene.trace.at(ToolCalled), scene.trace.at(ToolReturned)
+    assert returned_at == pytest.approx(asked_at + 5.0, abs=1e-3)
+    assert scene.trace.at(PlaybackStarted)[0] < asked_at + 1.0
+    assert [fact.text for fact in scene.trace.of(SentenceReady)] == ["One moment.", "3 are free."]
+
+
+@pytest.mark.parametrize("name", ["<lambda>", "free tables", "1st", "a" * 65, ""])
+def test_a_name_that_no_model_could_write_is_refused(name: str):
+    with pytest.raises(ConfigError, match="want up to 64 letters, digits and _"):
+        Tools().add(Tool(name, "", {}, print))
+
+
+def test_a_result_that_is_still_to_come_is_waited_for():
+    """Of a function that is none of asyncio's own and gives one."""
+    agent = Waiter(ToolCall("1", "look_up"))
+
+    @agent.tools.add
+    def look_up() -> Any:
+        async def later() -> str:
+            await clock.sleep(1.0)
+            return "three"
+
+        return later()
+
+    assert [piece.message.text for piece in answer(agent)] == ["three", ""]
