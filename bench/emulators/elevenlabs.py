@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench import clock
 from bench.emulators.serving import Answer, HttpEmulator, Request
@@ -15,15 +15,19 @@ from bench.emulators.trouble import Trouble, refuse, suffer
 from bench.emulators.voices import SPOILT, Voice, tones
 from bench.simulation.faults import Fault
 
+if TYPE_CHECKING:
+    from bench.emulators.mp3 import Encoder
+
 KEY = "an-elevenlabs-key-for-emulators"
 RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 USUAL_FORMAT = "mp3_44100_128"
+_FORMAT = re.compile(r"pcm_(?P<pcm>\d+)|mp3_(?P<mp3>\d+)_(?P<kilobits>\d+)")
 _PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-timestamps)?")
 _MALFORMED = b'{"audio_base64": "AAAA", "alignm\n'
 
 
 class ElevenLabsEmulator(HttpEmulator):
-    """A server of `/v1/text-to-speech/{voice}/stream`, with and without timestamps, in PCM.
+    """A server of `/v1/text-to-speech/{voice}/stream`, with and without timestamps, in PCM or MP3.
 
     `first` draws the seconds before the first piece of `piece_seconds`, `factor` those before each
     further one, as a share of its length. With `restarts` the times in a piece count from its own
@@ -71,17 +75,21 @@ class ElevenLabsEmulator(HttpEmulator):
         if body.get("language_code") and "multilingual_v2" in str(body.get("model_id")):
             answer.whole(400, _error("unsupported_language", "this model takes no language_code"))
             return
-        encoding, _, rate = request.query.get("output_format", USUAL_FORMAT).partition("_")
-        if encoding != "pcm" or rate not in map(str, RATES):
-            message = "this emulator has pcm_8000 to pcm_48000"
+        form = _FORMAT.fullmatch(request.query.get("output_format", USUAL_FORMAT))
+        rate = int(form["pcm"] or form["mp3"]) if form else 0
+        if form is None or rate not in RATES:
+            message = "this emulator has pcm_8000 to pcm_48000, and MP3 of as many samples"
             answer.whole(403, _error("output_format_not_allowed", message))
         elif (fault := self._trouble.begins()) is not None:
             await refuse(fault, answer, _REFUSALS)
         else:
-            await self._stream(answer, text, int(rate), timed=bool(asked["timed"]))
+            encoder = _encoder(rate, int(form["kilobits"])) if form["mp3"] else None
+            await self._stream(answer, text, rate, encoder, timed=bool(asked["timed"]))
 
-    async def _stream(self, answer: Answer, text: str, rate: int, *, timed: bool) -> None:
-        kind = "application/json" if timed else "audio/pcm"
+    async def _stream(
+        self, answer: Answer, text: str, rate: int, encoder: Encoder | None, *, timed: bool
+    ) -> None:
+        kind = "application/json" if timed else "audio/mpeg" if encoder else "audio/pcm"
         answer.begin(200, {"content-type": kind, "transfer-encoding": "chunked"})
         spoilt = self._trouble.suffers(SPOILT)
         slow = self._trouble.suffers(("slow",))
@@ -96,13 +104,22 @@ class ElevenLabsEmulator(HttpEmulator):
             wait = self._factor() * piece.seconds if piece.at else self._first()
             await clock.sleep(delay * wait)
             shift = piece.at if self._restarts else 0.0
-            answer.write(_line(piece, shift, aligns=self._aligns) if timed else piece.pcm)
+            audio = encoder.feed(piece.pcm) if encoder else piece.pcm
+            if encoder and piece is pieces[-1]:
+                audio += encoder.finish()
+            answer.write(_line(piece, audio, shift, aligns=self._aligns) if timed else audio)
         answer.end()
 
 
-def _line(piece: Piece, shift: float, *, aligns: bool) -> bytes:
+def _encoder(rate: int, kilobits: int) -> Encoder:
+    from bench.emulators.mp3 import Encoder  # which wants an extra
+
+    return Encoder(rate, 1000 * kilobits)
+
+
+def _line(piece: Piece, audio: bytes, shift: float, *, aligns: bool) -> bytes:
     about = {
-        "audio_base64": base64.b64encode(piece.pcm).decode(),
+        "audio_base64": base64.b64encode(audio).decode(),
         "alignment": _alignment(piece.characters, shift) if aligns else None,
         "normalized_alignment": _alignment(piece.normalized, shift) if aligns else None,
     }

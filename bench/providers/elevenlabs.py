@@ -31,6 +31,7 @@ from bench.providers.connections import (
 )
 from bench.providers.pieces import pieces
 from bench.providers.spoken_characters import SpokenCharacters
+from bench.providers.voice_format import VoiceFormat
 
 PROVIDER = "elevenlabs"
 URL = "https://api.elevenlabs.io"
@@ -38,6 +39,7 @@ MODEL = "eleven_flash_v2_5"
 VOICE = "21m00Tcm4TlvDq8ikWAM"  # "Rachel", one of the vendor's own
 RATES = (8000, 16_000, 22_050, 24_000)  # Hz of PCM that every plan may ask for
 USUAL_RATE = 16_000
+MP3_RATE, MP3_FORMAT = 44_100, "mp3_44100_64"  # a quarter of the bytes of PCM at 16 kHz
 WITHOUT_LANGUAGE = "multilingual_v2"  # models that tell a language by the text alone
 KEY_VARIABLE = "ELEVENLABS_API_KEY"
 LOOK_AT = {
@@ -63,7 +65,8 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
     """Speech over HTTP as it is made, with word times.
 
     `synthesizer_config` may hold `voice` (its id), `voice_model`, `language` (a code of two
-    letters) and `elevenlabs_url`: the address of a server that speaks the same protocol.
+    letters), `voice_format` ("pcm" or "mp3") and `elevenlabs_url`: the address of a server that
+    speaks the same protocol.
     """
 
     provider = PROVIDER
@@ -74,6 +77,7 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         self.voice = config.get("voice") or VOICE
         self.model = config.get("voice_model") or MODEL
         self.language = language_of(self.model, config.get("language"))
+        self._format = VoiceFormat(config, self.provider)
         self._url: str | None = config.get("elevenlabs_url")
         self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._http: httpx.AsyncClient | None = None
@@ -107,28 +111,36 @@ class ElevenLabsSynthesizer(BaseSynthesizer):
         self, spoken: SpokenCharacters, chunk_size: int
     ) -> AsyncGenerator[ChunkResult, None]:
         rate = self.sampling_rate if self.sampling_rate in RATES else USUAL_RATE
+        rate = MP3_RATE if self._format.is_mp3 else rate
         return pieces(self._audio(spoken, rate), rate, self.sampling_rate, chunk_size)
 
     async def _audio(self, spoken: SpokenCharacters, rate: int) -> AsyncGenerator[bytes, None]:
         """The PCM as it comes."""
+        audio = self._format.pcm(self._encoded(spoken, rate), rate)
+        async with contextlib.aclosing(audio):
+            async for pcm in audio:
+                spoken.hear(len(pcm) / (SAMPLE_WIDTH * rate))
+                yield pcm
+        spoken.finish()
+        if not spoken.complete:  # the SDK leaves out what it cannot read, without a word
+            raise BrokenStream(self.provider, "the speech ended before its text did")
+
+    async def _encoded(self, spoken: SpokenCharacters, rate: int) -> AsyncGenerator[bytes, None]:
+        """The speech as it comes, in the format it has."""
         begun = False
         try:
             async with contextlib.aclosing(self._request(spoken.text, rate)) as items:
                 async for item in items:
                     begun = True
-                    pcm = _read(item, spoken)
-                    spoken.hear(len(pcm) / (SAMPLE_WIDTH * rate))
-                    yield pcm
+                    yield _read(item, spoken)
         except (ApiError, httpx.HTTPError) as error:
             raise self._translated(error, begun=begun) from None
-        spoken.finish()
-        if not spoken.complete:  # the SDK leaves out what it cannot read, without a word
-            raise BrokenStream(self.provider, "the speech ended before its text did")
 
     def _request(
         self, text: str, rate: int
     ) -> AsyncGenerator[StreamingAudioChunkWithTimestampsResponse, None]:
-        options: dict[str, Any] = {"model_id": self.model, "output_format": f"pcm_{rate}"}
+        form = MP3_FORMAT if self._format.is_mp3 else f"pcm_{rate}"
+        options: dict[str, Any] = {"model_id": self.model, "output_format": form}
         if self.language:
             options["language_code"] = self.language
         items = self._connected().text_to_speech.stream_with_timestamps(

@@ -9,6 +9,7 @@ import os
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import numpy as np
 import pytest
 from elevenlabs.client import AsyncElevenLabs
 
@@ -192,6 +193,39 @@ def test_other_rates_are_asked_for_or_made(rate: int):
     if native is not None:
         assert pcm == native
     assert result.get_message_up_to(len(pcm) / (2 * rate)) == TEXT
+
+
+def test_mp3_is_decoded_as_it_streams_and_words_stay_where_they_were():
+    async def main():
+        async with served(config={"voice_format": "mp3"}) as (_, voice):
+            return await spoken(voice)
+
+    result, chunks = clock.run(main(), virtual=True)
+    pcm, words = resample(tone.speak(TEXT, 44_100)[0], 44_100, 16_000), tone.speak(TEXT)[1]
+    made = b"".join(chunk.chunk for _, chunk in chunks)
+    assert 0 <= len(made) - len(pcm) <= 32_000 * 0.05  # the encoder's padding
+    audible = [np.frombuffer(audio, "<i2").astype(float)[: len(pcm) // 2] for audio in (made, pcm)]
+    assert np.corrcoef(*audible)[0, 1] > 0.98
+    assert chunks[0][0] < 0.3
+    assert chunks[-1][0] - chunks[0][0] > 0.3
+    for number, (_, _, end) in enumerate(words):
+        known = " ".join(word for word, _, _ in words[: number + 1])
+        assert result.get_message_up_to(end / 16_000 + 0.001) == known
+        assert result.get_message_up_to(end / 16_000 - 0.001) != known
+
+
+def test_an_interrupt_of_mp3_reaches_the_server():
+    async def main():
+        async with served(config={"voice_format": "mp3"}) as (server, voice):
+            result = await voice.create_speech(BaseMessage(TEXT), CHUNK)
+            await anext(result.chunk_generator)
+            at = clock.now()
+            await result.chunk_generator.aclose()
+            await clock.sleep(0.2)
+            return at, server.gone
+
+    at, gone = clock.run(main(), virtual=True)
+    assert gone == [at]
 
 
 def test_the_emulator_serves_the_plain_sdk():
