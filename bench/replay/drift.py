@@ -15,7 +15,7 @@ from typing import Any
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH
 from bench.metrics.sound import loudness_db
 from bench.metrics.words import words_of
-from bench.providers.cassette import Answered, Cassette, Heard, Spoke
+from bench.providers.cassette import ROLES, Answered, Cassette, Heard, Part, Spoke
 from bench.replay.word_diff import word_diff
 
 LATER_SECONDS, LATER_FACTOR = 0.1, 1.5  # both, for a latency to count as changed
@@ -26,7 +26,7 @@ LOUDNESS_DB = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One difference: who (`role`), what of it, and how it was and is."""
+    """One difference: who (`role`, as the cassette has it), what of it, and how it was and is."""
 
     role: str
     what: str
@@ -36,21 +36,28 @@ class Drift:
 
 def drift(was: Cassette, now: Cassette) -> list[Drift]:
     """What changed from one recording to another of the same scenario; nothing is an empty list."""
-    return [*_parts(was, now), *_ears(was, now), *_mind(was, now), *_mouth(was, now)]
+    told = list(_parts(was, now))
+    for role, part in was.parts.items():
+        if role in now.parts:
+            (compare,) = (how for kind, how in _COMPARED.items() if role.startswith(kind))
+            told += compare(part, was, now)
+    return told
 
 
 def _parts(was: Cassette, now: Cassette) -> Iterator[Drift]:
-    for role, part in was.parts.items():
-        today = now.parts.get(role)
-        for name in ("provider", "model", "voice", "rate"):
-            before, after = getattr(part, name), getattr(today, name, "nobody")
+    for role in dict.fromkeys((*was.parts, *now.parts)):
+        part, today = was.parts.get(role), now.parts.get(role)
+        for name in ("provider", "model", "voice", "rate") if part and today else ("provider",):
+            before, after = getattr(part, name, "nobody"), getattr(today, name, "nobody")
             if before != after:
                 yield Drift(role, name, str(before), str(after))
 
 
-def _ears(was: Cassette, now: Cassette) -> Iterator[Drift]:
-    role, before, after = "transcriber", _finals(was), _finals(now)
-    yield from _failures(role, was.of(Heard), now.of(Heard))
+def _ears(part: Part, was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role = part.role
+    heard = was.of(Heard, role), now.of(Heard, role)
+    yield from _failures(role, *heard)
+    before, after = map(_finals, heard)
     texts = [" ".join(str(one["message"]) for _, one in finals) for finals in (before, after)]
     if words_of(texts[0]) != words_of(texts[1]):
         yield Drift(role, "words", "as follows", word_diff(*texts))
@@ -59,8 +66,9 @@ def _ears(was: Cassette, now: Cassette) -> Iterator[Drift]:
     yield from _later(role, "final after its last word", _lags(before), _lags(after))
 
 
-def _mind(was: Cassette, now: Cassette) -> Iterator[Drift]:
-    role, before, after = "agent", was.of(Answered), now.of(Answered)
+def _mind(part: Part, was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role = part.role
+    before, after = was.of(Answered, role), now.of(Answered, role)
     yield from _failures(role, before, after)
     if len(before) != len(after):
         yield Drift(role, "answers", str(len(before)), str(len(after)))
@@ -71,22 +79,23 @@ def _mind(was: Cassette, now: Cassette) -> Iterator[Drift]:
     yield from _later(role, "first text", *firsts)
 
 
-def _mouth(was: Cassette, now: Cassette) -> Iterator[Drift]:
-    role, before, after = "synthesizer", was.of(Spoke), now.of(Spoke)
+def _mouth(part: Part, was: Cassette, now: Cassette) -> Iterator[Drift]:
+    role = part.role
+    before, after = was.of(Spoke, role), now.of(Spoke, role)
     yield from _failures(role, before, after)
     today = {one.text: one for one in after}
-    alike = [(one, today[one.text]) for one in before if one.text in today and _whole(one)]
+    alike = [(one, today[one.text]) for one in before if one.text in today and one.whole]
     for old, new in alike:
         if len(old.words) != len(new.words):
             yield Drift(
                 role, f"words timed in {old.text!r}", str(len(old.words)), str(len(new.words))
             )
-        lengths = [sum(size for _, size, _ in one.chunks) / SAMPLE_WIDTH for one in (old, new)]
-        if abs(lengths[1] - lengths[0]) > LENGTH_SHARE * lengths[0] and _whole(new):
-            shown = [f"{length / was.parts[role].rate:.2f} s" for length in lengths]
+        lengths = [one.bytes / SAMPLE_WIDTH / part.rate for one in (old, new)]
+        if abs(lengths[1] - lengths[0]) > LENGTH_SHARE * lengths[0] and new.whole:
+            shown = [f"{length:.2f} s" for length in lengths]
             yield Drift(role, f"length of {old.text!r}", *shown)
-    old = _loudness(was, [one for one, _ in alike])
-    new = _loudness(now, [one for _, one in alike])
+    old = _loudness(was, part.rate, [one for one, _ in alike])
+    new = _loudness(now, part.rate, [one for _, one in alike])
     if old is not None and new is not None and abs(new - old) > LOUDNESS_DB:
         yield Drift(role, "loudness", f"{old:.1f} dB", f"{new:.1f} dB")
     firsts = [[one.chunks[0][0] for one in said if one.chunks] for said in (before, after)]
@@ -103,8 +112,8 @@ def _failures(
         yield Drift(role, "failures", ", ".join(before) or "none", ", ".join(after) or "none")
 
 
-def _finals(cassette: Cassette) -> list[tuple[Heard, Mapping[str, Any]]]:
-    said = [(one, one.said) for one in cassette.of(Heard) if one.said is not None]
+def _finals(heard: Sequence[Heard]) -> list[tuple[Heard, Mapping[str, Any]]]:
+    said = [(one, one.said) for one in heard if one.said is not None]
     return [(one, fields) for one, fields in said if fields["is_final"] and fields["message"]]
 
 
@@ -144,13 +153,10 @@ def _tools(answers: Sequence[Answered]) -> list[str]:
     return [call["name"] for _, told in pieces for call in told.get("tool_calls", ())]
 
 
-def _whole(spoke: Spoke) -> bool:
-    return spoke.ended_seconds is not None and spoke.failed is None
+def _loudness(cassette: Cassette, rate: int, said: Sequence[Spoke]) -> float | None:
+    speech = cassette.speech
+    pcm = b"".join(bytes(speech[one.begins : one.begins + one.bytes]) for one in said)
+    return loudness_db(pcm, rate)
 
 
-def _loudness(cassette: Cassette, said: Sequence[Spoke]) -> float | None:
-    pcm = b"".join(
-        bytes(cassette.speech[one.begins : one.begins + sum(size for _, size, _ in one.chunks)])
-        for one in said
-    )
-    return loudness_db(pcm, cassette.parts["synthesizer"].rate)
+_COMPARED = dict(zip(ROLES, (_ears, _mind, _mouth), strict=True))

@@ -24,8 +24,9 @@ from bench.replay.channel import Line
 from bench.replay.listener import Listener
 from bench.replay.rendering import bot_speech
 from bench.replay.runs import Run
-from bench.replay.scenario import ROLES, Scenario, Stack, Step, vendors_among
+from bench.replay.scenario import Scenario, Stack, Step
 from bench.replay.speech_store import rendered
+from bench.replay.stacks import ROLES, vendors_among
 from bench.replay.user import Clip, ScriptedUser
 from bench.settings import AppSettings, ProviderSettings, Secret, ServiceSettings
 from bench.simulation.context import Simulation

@@ -7,7 +7,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.replay.scenario import Scenario, Stack, is_simulated, vendors_among
+from bench.replay.scenario import Scenario, Stack
+from bench.replay.stacks import is_simulated, vendors_among
 from bench.trace import Trace
 
 Status = Literal["pass", "fail", "inconclusive", "void"]

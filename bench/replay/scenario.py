@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from bench.replay.stacks import Stack
 from bench.simulation.context import RESULT, Reply
 from bench.simulation.faults import Fault
 
 Role = Literal["turn", "interrupt", "backchannel", "noise", "side_talk", "silence"]
 AnchorKind = Literal["time", "bot_starts", "bot_ends", "bot_word", "after", "user_word", "event"]
 Policy = Literal["fail", "skip", "say_now"]
-ProviderRole = Literal["transcriber", "llm", "voice"]
-ROLES: Mapping[str, ProviderRole] = {"stt": "transcriber", "llm": "llm", "tts": "voice"}
 
 LATE_SECONDS = 15.0  # that an anchor is waited for, unless `within` says
 
@@ -148,59 +147,6 @@ class Setup:
     vad: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     fallback: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
-def vendors_among(providers: Mapping[str, str]) -> list[tuple[ProviderRole, str]]:
-    """Which providers, by `stt`, `llm` and `tts`, are vendors' services, which want keys, or
-    emulators; each with its role."""
-    ours = ("sim:", "embedded", "recorded:")
-    return [
-        (role, name)
-        for part, role in ROLES.items()
-        if (name := providers.get(part)) is not None and not name.startswith(ours)
-    ]
-
-
-def is_simulated(provider: str) -> bool:
-    """Whether a provider is a model of one."""
-    return provider.startswith("sim:")
-
-
-@dataclass(frozen=True, slots=True)
-class Stack:
-    """Who listens, answers and speaks, by the names of the three provider keys; `voice` is the
-    synthesizer's voice, "default" for its own."""
-
-    stt: str = "sim:deepgram-nova-3"
-    llm: str = "sim:gpt-4.1"
-    tts: str = "sim:elevenlabs-flash-v2.5"
-    voice: str = "default"
-
-    @property
-    def name(self) -> str:
-        """One word for tables and folders, the same for the same stack."""
-        parts = [self.stt, self.llm, self.tts] + [self.voice] * (self.voice != "default")
-        return "+".join(part.removeprefix("sim:") for part in parts).replace("/", "-")
-
-    @property
-    def simulated(self) -> bool:
-        """Whether any part of it is a model of a provider and not the provider."""
-        return any(map(is_simulated, self.parts.values()))
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The three providers by `stt`, `llm` and `tts`."""
-        return {"stt": self.stt, "llm": self.llm, "tts": self.tts}
-
-    @property
-    def vendors(self) -> list[tuple[ProviderRole, str]]:
-        """Which parts of it are vendors' services."""
-        return vendors_among(self.parts)
-
-    @property
-    def has_vendors(self) -> bool:
-        """Whether any part of it is a vendor's service."""
-        return bool(self.vendors)
 
 
 @dataclass(frozen=True, slots=True)

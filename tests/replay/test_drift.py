@@ -27,7 +27,7 @@ def heard(text: str = LINE, late: float = 0.3, shift: float = 0.0) -> Heard:
 
 
 def answered(first: float = 0.4, **fields: Any) -> Answered:
-    return Answered("digest", LINE, [(first, {"text": REPLY, **fields})], first + 0.1)
+    return Answered("digest", LINE, [(first, {"text": REPLY, **fields})], first + 0.1, whole=True)
 
 
 def recording(
@@ -46,6 +46,7 @@ def recording(
         chunks=[(0.2 + slow, len(pcm), len(words))],
         words=[(word, end) for word, _, end in words],
         ended_seconds=0.3 + slow,
+        whole=True,
     )
     parts = {
         "transcriber": Part("transcriber", "ears"),
@@ -121,3 +122,13 @@ def test_another_voice_and_a_shorter_speech():
         f"words timed in {REPLY!r}",
         f"length of {REPLY!r}",
     ]
+
+
+def test_each_voice_and_each_backup_is_held_against_itself():
+    was, now = recording(), recording()
+    for tape, late in ((was, 0.0), (now, 0.9)):
+        tape.parts["agent_fallback"] = Part("agent_fallback", "second")
+        tape.events.append(replace(answered(0.3 + late), by="agent_fallback"))
+    assert drift(was, now) == [Drift("agent_fallback", "first text", "300 ms", "1200 ms")]
+    del now.parts["agent_fallback"]
+    assert drift(was, now) == [Drift("agent_fallback", "provider", "second", "nobody")]
