@@ -14,6 +14,7 @@ import pytest
 from bench import clock, config
 from bench.audio import read_wav
 from bench.engine.agent import BaseAgent
+from bench.engine.tools import ToolCall
 from bench.engine.worker import spawn
 from bench.errors import ProviderError, Rejected
 from bench.settings import Secret
@@ -33,15 +34,16 @@ PLACE_SECONDS = 0.3  # by which two recognisers may differ over where a word lie
 A_FILE = "GOOGLE_APPLICATION_CREDENTIALS"  # names one, and is no key itself
 
 
-def live(case: Case, **wrong: str) -> Any:
-    """The adapter at its vendor's own address, with the keys there are."""
+def live(case: Case, *, wrong: str = "", **settings: str) -> Any:
+    """The adapter at its vendor's own address, with the keys there are, or a `wrong` one."""
     if case.missing:
         pytest.skip(case.missing)
     keys = config.read_keys()
     if lacking := [name for name in case.row.wanted({}) if not keys.get(name)]:
         pytest.skip(f"set {' and '.join(lacking)}")
-    keys |= {variable: Secret(text) for variable, text in wrong.items()}
-    adapter = named(case.adapter)({**case.config, "keys": keys})
+    if wrong and case.key is not None:
+        keys |= {case.key: Secret(wrong)}
+    adapter = named(case.adapter)({**case.config, **settings, "keys": keys})
     adapter.trace = Trace()
     return adapter
 
@@ -95,6 +97,38 @@ async def answered(agent: BaseAgent) -> str:
         await agent.terminate()
 
 
+async def with_a_tool(agent: BaseAgent) -> str:
+    """The answer to a question that only a tool can answer, or what went wrong."""
+
+    @agent.tools.add
+    def colour_of(plant: str) -> str:
+        """The colour of a plant in the caller's garden."""
+        return f"{plant} is purple"
+
+    agent.transcript.add_bot_message("Good morning.")
+    agent.transcript.add_human_message("Tell me a story.")
+    cut = agent.transcript.add_bot_message("Once upon a time there was a clock.")
+    cut.settle("Once upon a", interrupted=True)
+    asked = agent.transcript.add_human_message("Stop. Which colour has the grass in my garden?")
+    agent.start()
+    said, calls = "", list[ToolCall]()
+    try:
+        async with clock.deadline(PATIENCE_SECONDS):
+            for _ in range(3):
+                async for response in agent.generate_response(asked.text, True, ""):
+                    said += response.message.text
+                    calls += response.tool_calls
+                asked.tools += [await agent.tools.run(call, 1.0) for call in calls]
+                if not calls:
+                    break
+                calls.clear()
+    except (ProviderError, TimeoutError) as error:
+        return repr(error)
+    finally:
+        await agent.terminate()
+    return said
+
+
 @each("transcriber")
 def test_a_sentence_is_heard_and_its_words_are_where_they_were_said(case: Case):
     listener = live(case)
@@ -112,6 +146,19 @@ def test_a_sentence_is_heard_and_its_words_are_where_they_were_said(case: Case):
 def test_a_question_is_answered(case: Case):
     agent = live(case)
     assert "green" in clock.run(answered(agent)).lower()
+
+
+@each("llm")
+def test_every_model_that_is_offered_uses_a_tool(case: Case):
+    """Thinking as little as it can, from a history as calls have it: the bot began, and was cut
+    off."""
+    agents = {model: live(case, llm_model=model) for model in case.row.models}
+
+    async def main() -> dict[str, str]:
+        return {model: await with_a_tool(agent) for model, agent in agents.items()}
+
+    told = clock.run(main())
+    assert {model: said for model, said in told.items() if "purple" not in said.lower()} == {}
 
 
 @each("voice")
@@ -133,7 +180,7 @@ def test_a_sentence_is_spoken(case: Case):
 def test_a_wrong_key_is_rejected(case: Case):
     if case.key is None or case.key == A_FILE:
         pytest.skip("there is no key to be wrong")
-    adapter = live(case, **{case.key: "wrong-0123456789abcdef"})
+    adapter = live(case, wrong="wrong-0123456789abcdef")
 
     async def main() -> BaseException | None:
         if case.role == "transcriber":
