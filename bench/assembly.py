@@ -2,9 +2,9 @@
 
 A request is what a session asks for: one flat mapping, as it stands in the socket's `start`, a
 scenario's `setup` or the page's settings. It may name the providers and how they speak
-(`ProviderSettings`), choose among the models that the table of providers has for them, and change
-the conversation's settings, those in `OWNERS_ONLY` excepted: they decide what a session may cost,
-so they are set in `talkbench.yaml` or the environment alone.
+(`ProviderSettings`), the language, models that the table of providers has for them, and the
+conversation's settings, but those in `OWNERS_ONLY`: they decide what a session may cost, so they
+are set in `talkbench.yaml` or the environment alone.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ MODELS: dict[str, Role] = {
     "voice_model": "voice",
 }
 """Settings that a session may choose from the table of providers, and whose they are."""
+LANGUAGE = "language"  # of all three
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +233,7 @@ def _sorted(request: Mapping[str, Any], base: Settings) -> tuple[Asked, Asked, A
             raise ConfigError(f"{name} is not for a session to set: it stands in talkbench.yaml")
         if name in of_provider:
             providers[name] = _allowed(name, converted(of_provider[name], asked, value), base)
-        elif name in MODELS:
+        elif name in MODELS or name == LANGUAGE:
             models[name] = converted(types_of(ServiceSettings)[name], asked, value)
         elif name in of_conversation:
             changes[name] = _short(name, converted(of_conversation[name], asked, value))
@@ -245,8 +246,8 @@ def _sorted(request: Mapping[str, Any], base: Settings) -> tuple[Asked, Asked, A
 def _with_models(
     chosen: ProviderSettings, asked: Mapping[str, Any], own: ServiceSettings
 ) -> ServiceSettings:
-    """The owner's services with the models that a session asked for; one of another provider's
-    than the session has chosen is left out.
+    """The owner's services with the models and the language that a session asked for; a model of
+    another provider's than the session has chosen is left out.
 
     Raises:
         ConfigError: the provider's row in the table has no such model, nor has the owner set it.
@@ -260,6 +261,7 @@ def _with_models(
         if model not in (None, owners, *known):
             told = f"known are: {', '.join(known)}" if known else "it has none to choose from"
             raise ConfigError(f"{name} {model[:LONGEST_NAME]!r} is not known of {provider}: {told}")
+    models[LANGUAGE] = asked.get(LANGUAGE) or own.language
     return dataclasses.replace(own, **models)
 
 
@@ -275,8 +277,8 @@ def _allowed(name: str, value: Any, base: Settings) -> Any:
 
 def may_ask_for() -> list[str]:
     """The names that a request may hold, sorted."""
-    names = {*types_of(ProviderSettings), *MODELS, *types_of(ConversationSettings), *ALIASES}
-    return sorted(names - OWNERS_ONLY)
+    names = {*types_of(ProviderSettings), *types_of(ConversationSettings), *ALIASES, *MODELS}
+    return sorted(names - OWNERS_ONLY | {LANGUAGE})
 
 
 def _agent_config(

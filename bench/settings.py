@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import typing
 from dataclasses import dataclass, field, fields
@@ -24,6 +25,8 @@ RANGES = {
     "speed": (0.5, 2.7),
     "pitch": (0, 99),
 }
+MOST_TERMS, LONGEST_TERM = 100, 50  # characters; the least that a vendor takes
+LANGUAGE = re.compile("[A-Za-z]{2,5}(-[A-Za-z0-9]{2,8})*")
 SOCKET, WEB = ("wss", "ws"), ("https", "http")
 ADDRESSES = {
     "deepgram_url": SOCKET,
@@ -132,6 +135,7 @@ class ProviderSettings:
     llmFallback: str | None = None
     voiceFallback: str | None = None
     transcriber_mode: str = "vocabulary"  # or "open": any words, less surely
+    keyterms: tuple[str, ...] = ()  # names and rare words that a vendor's recogniser is to expect
     words_per_second: float | None = None  # at which the scripted agent writes
     voice: str | None = None
     words_per_minute: int | None = None
@@ -143,12 +147,20 @@ class ProviderSettings:
         if self.transcriber_mode not in TRANSCRIBER_MODES:
             known = " or ".join(TRANSCRIBER_MODES)
             raise ConfigError(f"transcriber_mode is {self.transcriber_mode!r}: want {known}")
+        _check_terms(self.keyterms)
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 raise ConfigError(f"{name} is {value!r}: want {low:g} to {high:g}")
         if self.speed is not None and self.words_per_minute is not None:
             raise ConfigError("speed and words_per_minute say the same: give one of them")
+
+
+def _check_terms(terms: tuple[str, ...]) -> None:
+    if len(terms) > MOST_TERMS:
+        raise ConfigError(f"keyterms holds {len(terms)} terms: want {MOST_TERMS} at most")
+    if not all(0 < len(term) <= LONGEST_TERM and term.isprintable() for term in terms):
+        raise ConfigError(f"keyterms holds no term: want 1 to {LONGEST_TERM} printable characters")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +174,7 @@ class ServiceSettings:
     llm_model: str | None = None
     llm_effort: str | None = None  # of thinking before an answer; None: as little as the model may
     voice_model: str | None = None
-    language: str | None = None  # a code: "en"
+    language: str | None = None  # a code: "en", or "en-GB"
     system_prompt: str | None = None
     deepgram_url: str | None = None  # ws:// or wss://
     assemblyai_url: str | None = None  # ws:// or wss://
@@ -196,7 +208,8 @@ class ServiceSettings:
             value = getattr(self, name)
             if value is not None and value not in words:
                 raise ConfigError(f"{name} is {value!r}: want {' or '.join(words)}")
-
+        if self.language is not None and not LANGUAGE.fullmatch(self.language):
+            raise ConfigError(f"language is {self.language!r}: want a code, as en or en-GB")
         for name in LIMITS:
             value = getattr(self, name)
             if value is not None and not value > 0:

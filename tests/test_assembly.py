@@ -114,9 +114,19 @@ def test_a_session_chooses_among_the_known_models(request_: dict[str, object], m
     assert read_request(request_, base).services.llm_model == model
 
 
+def test_a_session_says_which_language_is_spoken_and_which_names_to_expect():
+    base = dataclasses.replace(BASE, services=ServiceSettings(language="en"))
+    assert read_request({}, base).services.language == "en"
+    asked = read_request({"language": "de-AT", "keyterms": ["Zoë", "Herr Ober"]}, base)
+    assert (asked.services.language, asked.providers.keyterms) == ("de-AT", ("Zoë", "Herr Ober"))
+
+
 @pytest.mark.parametrize(
     ("request_", "told"),
     [
+        ({"language": "german"}, "language is 'german': want a code, as en or en-GB"),
+        ({"keyterms": ["x"] * 101}, "keyterms holds 101 terms: want 100 at most"),
+        ({"keyterms": ["x" * 51]}, "keyterms holds no term: want 1 to 50 printable characters"),
         ({"stt": "deepgram", "transcriber_model": "nova-9"}, "known are: nova-3, nova-3-medical"),
         ({"llm": "anthropic", "llm_model": "gpt-4.1"}, "'gpt-4.1' is not known of anthropic"),
         ({"llm_model": "gpt-4.1"}, "not known of embedded: it has none to choose from"),
@@ -173,7 +183,7 @@ def test_the_limits_of_an_account_are_the_owner_s():
     [
         ({"llmFallback": "openai"}, "set OPENAI_API_KEY"),
         ({"voiceFallback": "embedded"}, "voiceFallback is 'embedded', and so is voiceProvider"),
-        ({"transcriberFallback": "whisper"}, "Unknown transcriber provider: whisper"),
+        ({"transcriberFallback": "whisper"}, "Unknown transcriber fallback provider: whisper"),
     ],
 )
 def test_a_fallback_that_cannot_be_used_is_told_at_the_start(chosen: dict[str, str], told: str):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.assembly import MODELS, OWNERS_ONLY
+from bench.assembly import LANGUAGE, MODELS, OWNERS_ONLY
 from bench.engine.settings import ConversationSettings
 from bench.settings import KEY_VARIABLES, AppSettings, ProviderSettings, ServiceSettings
 
@@ -68,7 +68,7 @@ def test_it_says_whose_each_setting_is():
     owners = {name for name, cells in table("conversation").items() if cells[-1] == "owner"}
     assert owners == OWNERS_ONLY
     of_services = {name: cells[-1] for name, cells in table("services").items()}
-    assert {name for name, who in of_services.items() if who == "session"} == set(MODELS)
+    assert {name for name, who in of_services.items() if who == "session"} == {*MODELS, LANGUAGE}
     assert set(of_services.values()) == {"session", "owner"}
 
 

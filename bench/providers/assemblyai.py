@@ -25,7 +25,7 @@ from bench.providers.paced_frames import PacedFrames
 from bench.providers.utterances import Utterances
 
 ENGLISH, MULTILINGUAL = "universal-streaming-english", "universal-streaming-multilingual"
-LANGUAGES = ("de", "en", "es", "fr", "it", "pt")  # of the multilingual one, which finds out which
+LANGUAGES = ("de", "es", "fr", "it", "multi", "pt")  # of the one that finds out which
 EVERY_LANGUAGE = "whisper-rt"
 URL = "wss://streaming.assemblyai.com"
 TURNS = ("end_of_turn_confidence_threshold", "min_turn_silence", "max_turn_silence")

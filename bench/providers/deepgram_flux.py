@@ -107,7 +107,7 @@ def _hint(model: str, language: str | None) -> str | None:
     if model.endswith("-en") and code != "en":
         reason = f"{model} hears English alone, and language is {language}"
         raise ConfigError(f"{PROVIDER} cannot be used like that: {reason}; {MULTILINGUAL} has more")
-    return code if language and model == MULTILINGUAL else None
+    return code if language and code != "multi" and model == MULTILINGUAL else None
 
 
 def _turn(message: ListenV2TurnInfo) -> int:
