@@ -49,7 +49,8 @@ class AssemblyAIEmulator:
     when the made-up confidence passes `end_of_turn_confidence_threshold`, and not before
     `min_turn_silence`, or after `max_turn_silence`. `sessions` keeps the query of each connection,
     `controls` the kinds of its text messages, `lengths` the samples of its frames, `gone` the
-    instants at which clients left without a word. `closes_with` is one of `ERRORS`: every session
+    instants at which clients left without a word, `goodbyes` those at which they said that they
+    would. `closes_with` is one of `ERRORS`: every session
     is told of it and closed. Unless it `beats`, it knows no heartbeats, whoever asks for them.
     """
 
@@ -71,6 +72,7 @@ class AssemblyAIEmulator:
         self.controls: list[str] = []
         self.lengths: list[int] = []
         self.gone: list[float] = []
+        self.goodbyes: list[float] = []
         self.url = ""
         self._trouble = Trouble(faults, "stt", turn)
         self._ears = ears_of(feed, interim, final, slowness_of(self._trouble))
@@ -133,7 +135,10 @@ class AssemblyAIEmulator:
             self.controls.append(str(message["type"]))
         except (LookupError, TypeError, ValueError):
             raise Invalid(3006) from None
-        return await session.obey(message)
+        goes_on = await session.obey(message)
+        if not goes_on:
+            self.goodbyes.append(clock.now())
+        return goes_on
 
 
 def _query(request: Request) -> dict[str, str]:

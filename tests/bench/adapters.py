@@ -188,12 +188,17 @@ async def _hears(case: Case, times: int) -> Measured:
             listener = case.make_adapter(server.url)
             listener.start()
             await _talk(listener, 1.0)
-            before, at = len(server.gone), clock.now()
+            before, at = len(_left(server)), clock.now()
             await listener.terminate()
             await clock.sleep(0.1)
-            if len(server.gone) > before:
-                noticed.append(server.gone[-1] - at)
+            if len(_left(server)) > before:
+                noticed.append(_left(server)[-1] - at)
     return added[WARM_UP:], noticed[1:]
+
+
+def _left(server: Any) -> list[float]:
+    """When clients left: without a word, or with the protocol's own."""
+    return sorted([*server.gone, *getattr(server, "goodbyes", ())])
 
 
 async def _talk(listener: Any, seconds: float) -> None:

@@ -516,10 +516,11 @@ def test_hanging_up_says_goodbye():
         async with served() as (server, listener):
             await microphone(listener, 1.0)
             await listener.terminate()
-            return server.controls, server.gone, clock.now()
+            return server.controls, server.gone, server.goodbyes, clock.now()
 
-    controls, gone, at = clock.run(main(), virtual=True)
+    controls, gone, goodbyes, at = clock.run(main(), virtual=True)
     assert (controls, gone) == (["Terminate"], [])
+    assert goodbyes == [pytest.approx(1.0, abs=0.02)]
     assert at <= 1.05
 
 
