@@ -16,7 +16,7 @@ from bench.emulators.elevenlabs_socket import KEY, ElevenLabsSocketEmulator
 from bench.emulators.google_voice import GoogleVoiceEmulator
 from bench.engine.conversation import StreamingConversation
 from bench.engine.synthesizer import BaseSynthesizer, SynthesisResult
-from bench.errors import BrokenStream, ProviderError
+from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.events import CutOff, FellBack, FirstAudio, ProviderFailed, SynthesisRequested
 from bench.metrics.cost import use
 from bench.providers.azure_voice import AzureSynthesizer
@@ -48,13 +48,14 @@ async def said(
     heard_seconds: float | None = None,
     *,
     then_seconds: float = 25.0,
+    answer: str = ANSWER,
 ) -> tuple[StreamingConversation, Listener]:
     """A question, and its answer to the end or cut off after so many seconds of it."""
     speaker, user = Listener(), ScriptedTranscriber()
     talk = StreamingConversation(
         output_device=speaker,
         transcriber=user,
-        agent=ScriptedAgent([ANSWER], word_seconds=WORD_SECONDS),
+        agent=ScriptedAgent([answer], word_seconds=WORD_SECONDS),
         synthesizer=voice,
         response_mode=mode,
         idle_seconds=None,
@@ -160,16 +161,18 @@ VENDORS = ("azure", "google")
 
 
 @contextlib.asynccontextmanager
-async def speaking(vendor: str, **emulator: Any) -> AsyncGenerator[tuple[Any, Any]]:
+async def speaking(
+    vendor: str, key: str | None = None, **emulator: Any
+) -> AsyncGenerator[tuple[Any, Any]]:
     """An emulator and a voice of a vendor, on the wall clock."""
     options = {"first": lambda: 0.02, "factor": lambda: 0.05, **emulator}
     server: Any = (AzureVoiceEmulator if vendor == "azure" else GoogleVoiceEmulator)(**options)
     async with nothing_left(virtual=False, warm=False), server.serving():
         if vendor == "azure":
-            keys = {"AZURE_SPEECH_KEY": Secret(usp.KEY)}
+            keys = {"AZURE_SPEECH_KEY": Secret(key or usp.KEY)}
             voice: Any = AzureSynthesizer({"azure_url": server.url, "keys": keys})
         else:
-            keys = {VARIABLE: Secret(google_voice.KEY)}
+            keys = {VARIABLE: Secret(key or google_voice.KEY)}
             voice = GoogleSynthesizer({"google_voice_url": server.url, "keys": keys})
         try:
             yield server, voice
@@ -274,6 +277,33 @@ def test_a_voice_that_breaks_off_while_it_is_written_to_says_so(vendor: str):
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("wrong key", Rejected), ("http_429", RateLimited), ("http_503", ConnectFailed)],
+)
+def test_a_refusal_is_what_it_would_be_of_a_whole_text(
+    vendor: str, kind: str, error: type[ProviderError]
+):
+    faults = [] if kind == "wrong key" else [Fault("tts", kind)]
+
+    async def main() -> ProviderError:
+        key = "another-key-for-emulators" if kind == "wrong key" else None
+        async with speaking(vendor, key, faults=faults) as (_, voice):
+            writer = Writer()
+            result = await voice.create_streamed_speech(writer.texts(), CHUNK)
+            with pytest.raises(ProviderError) as failed:
+                await fetched(result, writer)
+            assert writer.is_left
+            if kind != "wrong key":
+                again = await voice.create_streamed_speech(Writer().texts(), CHUNK)
+                await anext(again.chunk_generator)
+                await again.chunk_generator.aclose()
+            return failed.value
+
+    assert type(clock.run(main())) is error
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
 def test_what_goes_wrong_with_the_text_is_told_where_it_is_heard(vendor: str):
     async def texts() -> AsyncGenerator[str, None]:
         yield "We are open. "
@@ -361,3 +391,24 @@ def test_a_conversation_in_which_it_is_cut_off(vendor: str):
         assert cut.heard == " ".join(whole)
     else:
         assert abs(len(cut.heard.split()) - len(whole)) <= 2
+
+
+def test_google_says_the_rest_where_azure_broke_off():
+    fault = Fault("tts", "disconnect", after_audio_seconds=1.0)
+
+    async def main():
+        async with (
+            speaking("azure", faults=[fault]) as (_, voice),
+            speaking("google") as (second, backup),
+        ):
+            voice.backup = backup
+            talk, _ = await said(voice, "tokens", then_seconds=6.5, answer=TEXT)
+            return talk, second.requests
+
+    talk, requests = clock.run(main())
+    assert [message.text for message in talk.transcript.event_logs][1:] == [TEXT]
+    assert len(talk.trace.of(FellBack)) == 1
+    (asked,) = requests
+    rest = "".join(asked["texts"]).strip()
+    assert 0 < len(rest) < len(TEXT)
+    assert TEXT.endswith(rest)
