@@ -15,11 +15,11 @@ from bench.engine.tools import Tool, ToolCall
 from bench.errors import BrokenStream, ProviderError
 from bench.providers.connections import key_of, quoted, refused
 from bench.providers.model_http import (
-    TIMEOUT,
     closed,
     http_client,
     no_answer,
     reached,
+    timeout_of,
     transport_failed,
     what_follows,
 )
@@ -105,13 +105,12 @@ class AnthropicAgent(BaseAgent):
 
     def _connected(self) -> anthropic.AsyncAnthropic:
         if self._client is None:
-            self._http = http_client()
+            self._http = http_client(self)
             self._client = anthropic.AsyncAnthropic(
                 api_key=self._key.reveal(),
                 base_url=self._url,
                 max_retries=0,
                 http_client=self._http,
-                timeout=TIMEOUT,
             )
         return self._client
 
@@ -125,6 +124,7 @@ class AnthropicAgent(BaseAgent):
             messages=cast("Any", messages),
             tools=cast("Any", tools) if tools else anthropic.omit,
             stream=True,
+            timeout=timeout_of(self),
             **self._thinking,
         )
 

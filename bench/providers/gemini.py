@@ -23,11 +23,11 @@ from bench.errors import BrokenStream, ProviderError, RateLimited, Rejected
 from bench.providers.connections import HANG_UP_SECONDS, key_of, quoted, refused, tls
 from bench.providers.gemini_contents import KEY_VARIABLE, MODEL, contents, declarations
 from bench.providers.model_http import (
-    TIMEOUT,
     closed,
     http_client,
     no_answer,
     reached,
+    timeout_of,
     transport_failed,
     what_follows,
 )
@@ -131,8 +131,8 @@ class GeminiAgent(BaseAgent):
 
     def _connected(self) -> genai.Client:
         if self._client is None:
-            self._http = http_client()
-            self._http.event_hooks["request"].append(_in_time)
+            self._http = http_client(self)
+            self._http.event_hooks["request"].append(self._in_time)
             options = types.HttpOptions(
                 base_url=self._url,
                 retry_options=types.HttpRetryOptions(attempts=1),
@@ -143,6 +143,10 @@ class GeminiAgent(BaseAgent):
                 vertexai=False, api_key=self._key.reveal(), http_options=options
             )
         return self._client
+
+    async def _in_time(self, request: httpx2.Request) -> None:
+        """The SDK asks without any deadline of its own, and so without ours."""
+        request.extensions["timeout"] = timeout_of(self).as_dict()
 
     def _translated(self, error: Exception, *, begun: bool, spoke: bool) -> ProviderError:
         if not isinstance(error, errors.APIError):
@@ -242,11 +246,6 @@ def _config(asking: GeminiAgent) -> types.GenerateContentConfig:
         thinking_config=types.ThinkingConfig(**asking.thinking) if asking.thinking else None,
         automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
     )
-
-
-async def _in_time(request: httpx2.Request) -> None:
-    """The SDK asks without any deadline of its own, and so without ours."""
-    request.extensions["timeout"] = TIMEOUT.as_dict()
 
 
 def _parts(chunk: Chunk) -> Iterator[types.Part]:

@@ -30,15 +30,18 @@ ORDINARY = ("stop", "end_turn", "STOP")  # reasons for an end
 DECLINED = ("content_filter", "refusal", "SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII")
 """Reasons for which the same conversation gets no answer again."""
 
-# A read may wait as long as the first result; the engine times the pieces after it.
-TIMEOUT = httpx2.Timeout(FIRST_RESULT_SECONDS, connect=CONNECT_SECONDS)
+
+def timeout_of(agent: BaseAgent) -> httpx2.Timeout:
+    """How long a request of an agent's may take: a read as long as a first result may, or longer;
+    the engine times the pieces after it."""
+    seconds = max(FIRST_RESULT_SECONDS, agent.settings.first_result_seconds)
+    return httpx2.Timeout(seconds, connect=CONNECT_SECONDS)
 
 
-def http_client() -> httpx2.AsyncClient:
-    """Connections of one agent, kept open between its turns; proxies and the like come from the
-    SDK's own settings."""
+def http_client(agent: BaseAgent) -> httpx2.AsyncClient:
+    """Connections of an agent, kept open between its turns; proxies come from the environment."""
     limits = httpx2.Limits(keepalive_expiry=KEPT_OPEN_SECONDS)
-    return httpx2.AsyncClient(verify=tls(), timeout=TIMEOUT, limits=limits)
+    return httpx2.AsyncClient(verify=tls(), timeout=timeout_of(agent), limits=limits)
 
 
 async def what_follows(chunks: AsyncIterator[T]) -> list[T]:

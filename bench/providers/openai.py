@@ -20,11 +20,11 @@ from bench.engine.tools import Tool, ToolCall
 from bench.errors import BrokenStream, ProviderError
 from bench.providers.connections import key_if_any, key_of, quoted, refused
 from bench.providers.model_http import (
-    TIMEOUT,
     closed,
     http_client,
     no_answer,
     reached,
+    timeout_of,
     transport_failed,
     what_follows,
 )
@@ -112,13 +112,12 @@ class OpenAIAgent(BaseAgent):
 
     def _connected(self) -> openai.AsyncOpenAI:
         if self._client is None:
-            self._http = http_client()
+            self._http = http_client(self)
             self._client = openai.AsyncOpenAI(
                 api_key=self._key.reveal() or "none",
                 base_url=self._url,
                 max_retries=0,
                 http_client=self._http,
-                timeout=TIMEOUT,
             )
         return self._client
 
@@ -132,6 +131,7 @@ class OpenAIAgent(BaseAgent):
                 tools=cast("Any", tools) if tools else openai.omit,
                 reasoning_effort=cast("Any", self._effort) or openai.omit,
                 stream=True,
+                timeout=timeout_of(self),
                 stream_options={"include_usage": True} if self._wants_counts else openai.omit,
             )
         except openai.APIStatusError as error:

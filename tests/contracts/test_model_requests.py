@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.engine.agent import BaseAgent
+from bench.engine.settings import ConversationSettings
 from bench.engine.tools import ToolCall, ToolResult
 from bench.errors import BrokenStream, ConfigError, ProviderError, RateLimited, Rejected
 from bench.events import ProviderFailed
@@ -301,3 +302,15 @@ def test_a_tool_s_long_arguments_are_no_silence(name: str):
     said, failed = CASES[name].run(main())
     assert failed == []
     assert said.startswith("One moment. There are Monday or Tuesday")
+
+
+@MODELS
+def test_a_model_may_take_as_long_as_the_settings_say(case: Case):
+    """One on a machine of one's own has to be loaded first; one that thinks takes its time."""
+
+    async def main():
+        async with answering(case, first=lambda: 25.0) as (_, agent):
+            agent.settings = ConversationSettings(first_result_seconds=30.0)
+            return "".join(await asked(agent))
+
+    assert case.run(main()) == ANSWER
