@@ -214,6 +214,6 @@ async def _arrivals(listener: Any, told: dict[tuple[str, bool], float], added: l
     while True:
         one = await listener.output_queue.get()
         key = (plain(one.message), one.is_final)
-        if key in told and key not in seen:
+        if key in told and key not in seen and not one.ends_turn:  # that takes silence, too
             seen.add(key)
             added.append(clock.now() - told[key])
