@@ -42,6 +42,16 @@ THROTTLED = (
     "RequestLimitExceeded",
 )
 """Names of refusals for the pace of requests, which may come with status 400."""
+LOOK_AT = {
+    "AccessDeniedException": "what AWS_ACCESS_KEY_ID may do",
+    "EngineNotSupportedException": "voice and voice_model",
+    "ExpiredTokenException": "AWS_SESSION_TOKEN",
+    "InvalidSignatureException": "AWS_SECRET_ACCESS_KEY",
+    "LanguageNotSupportedException": "language",
+    "UnrecognizedClientException": "AWS_ACCESS_KEY_ID and AWS_SESSION_TOKEN",
+    "ValidationException": "voice and voice_model",
+}
+"""Settings, by the vendor's name of an error."""
 
 for _name in ("botocore.auth", "botocore.endpoint", "botocore.hooks"):
     # At DEBUG, whoever turns that on, they write signed requests out, and the key's id with them.
@@ -137,7 +147,9 @@ def _refused(answer: Any, secrets: Sequence[Secret]) -> ProviderError:
     code, status = error.get("Code", ""), about.get("HTTPStatusCode", 500)
     status = TOO_MANY_REQUESTS if code in THROTTLED else status
     said = _quoted(f"{code}: {error.get('Message', '')}", secrets)
-    return refused(PROVIDER, status, about.get("HTTPHeaders", {}), said, Secret(""))
+    look_at = {status: LOOK_AT.get(code, "")}
+    headers = about.get("HTTPHeaders", {})
+    return refused(PROVIDER, status, headers, said, Secret(""), look_at=look_at)
 
 
 def _quoted(said: str, secrets: Sequence[Secret]) -> str:
