@@ -382,6 +382,7 @@ def test_a_voice_that_tells_no_words_is_estimated():
         async with speaking(boundaries=False, first=lambda: 0.0) as (_, voice):
             result = await voice.create_speech(BaseMessage(TEXT), 640)
             audio = b"".join([piece.chunk async for piece in result.chunk_generator])
+            assert result.is_estimated
             return [result.get_message_up_to(len(audio) / 32_000 * part) for part in (0, 0.5, 1)]
 
     nothing, half, whole = run(main)
@@ -564,6 +565,34 @@ def test_languages_have_a_country(language: str, locale: str):
     )
 
 
+@pytest.mark.parametrize("region", ["West Europe", "westeurope.example.org/", "x@example.org"])
+def test_a_region_becomes_part_of_an_address_and_is_looked_at(region: str):
+    keys = {**KEYS, "AZURE_SPEECH_REGION": Secret(region)}
+    with pytest.raises(ConfigError, match="AZURE_SPEECH_REGION") as refused:
+        AzureSynthesizer({"keys": keys})
+    assert "example" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("config", "region", "address"),
+    [
+        ({}, "westus", "wss://westus.tts.speech.microsoft.com/cognitiveservices/websocket/v2"),
+        ({}, "chinaeast2", "wss://chinaeast2.tts.speech.azure.cn/cognitiveservices/websocket/v2"),
+        ({"azure_url": "ws://x:1"}, "", "ws://x:1/cognitiveservices/websocket/v2"),
+        ({"azure_url": "wss://x/tts/cognitiveservices/websocket/v1"}, "",
+         "wss://x/tts/cognitiveservices/websocket/v2"),
+        ({"azure_url": "wss://x/own"}, "", "wss://x/own"),
+    ],
+)  # fmt: skip
+def test_texts_that_are_being_written_have_an_address_of_their_own(
+    config: dict[str, str], region: str, address: str
+):
+    keys = {**KEYS, **({"AZURE_SPEECH_REGION": Secret(region)} if region else {})}
+    service = Subscription({"keys": keys, **config}).service(takes_text=True)
+    endpoint = sdk.PropertyId.SpeechServiceConnection_Endpoint
+    assert service.get_property(endpoint) == address
+
+
 @pytest.mark.parametrize("how", ["host", "endpoint", "resource"])
 def test_the_emulators_serve_the_plain_sdk(how: str):
     """Each style of address that the SDK knows, one phrase and one sentence."""
@@ -604,7 +633,7 @@ def test_the_emulators_serve_the_plain_sdk(how: str):
 
 
 def test_text_may_be_streamed_by_the_plain_sdk():
-    """A preview of the vendor's, which our adapter does not use."""
+    """A preview of the vendor's; what our adapter makes of it is asked in test_tokens.py."""
 
     def spoken(url: str) -> bytes:
         path = "/tts/cognitiveservices/websocket/v2"
