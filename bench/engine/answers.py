@@ -100,11 +100,12 @@ class AgentResponse(InterruptibleEvent[GeneratedResponse]):
         return (self._first or self).interrupted
 
 
+ALL_TOKENS = ("total_tokens", "total_token_count")
 TOKENS = (
     ("prompt_tokens", "input_tokens", "prompt_token_count"),
     ("completion_tokens", "output_tokens", "candidates_token_count"),
 )
-"""What vendors call what was asked and what was answered."""
+"""What vendors call all that was used, thoughts among it, and what was asked and answered."""
 LETTERS_PER_TOKEN = 4  # of English, about
 
 
@@ -141,8 +142,8 @@ class Answer:
     @property
     def tokens(self) -> float:
         """What this round has used: by the provider's account, else by the letters of the text."""
-        told = [next((self._usage[n] for n in names if n in self._usage), 0) for names in TOKENS]
-        return float(sum(told)) or len("".join(self._said)) / LETTERS_PER_TOKEN
+        used = self._counted(ALL_TOKENS) or sum(map(self._counted, TOKENS))
+        return float(used) or len("".join(self._said)) / LETTERS_PER_TOKEN
 
     async def add(self, response: GeneratedResponse) -> None:
         """Hand on the next piece; waits while the queue is full. One that says nothing is none."""
@@ -208,6 +209,9 @@ class Answer:
             if self._on_answer is not None:
                 self._on_answer(piece)
         return piece
+
+    def _counted(self, names: tuple[str, ...]) -> int:
+        return next((self._usage[name] for name in names if name in self._usage), 0)
 
     async def _put(self, piece: AgentResponse) -> None:
         try:

@@ -20,6 +20,7 @@ from bench.metrics.talk import duration
 LETTERS_PER_TOKEN = 4  # where a provider did not count
 _IN = ("prompt_tokens", "input_tokens", "prompt_token_count")
 _OUT = ("completion_tokens", "output_tokens", "candidates_token_count")
+_THOUGHT = "thoughts_token_count"  # Gemini's, which others count among the answer
 
 
 class PriceList(Protocol):
@@ -146,6 +147,7 @@ def _tokens(told: Reading, turn: UserTurn) -> tuple[float, float, bool]:
         return 0.0, 0.0, True
     usage = _usage(turn)
     asked, answered = _counted(usage, _IN), _counted(usage, _OUT)
+    answered = None if answered is None else answered + usage.get(_THOUGHT, 0)
     letters = sum(len(text) for text in _sentences(turn))
     before = sum(len(t.text) for t in told.turns if t.number <= turn.number)
     before += sum(len(_heard(s.heard, s.context)) for s in told.utterances if s.turn < turn.number)

@@ -12,6 +12,7 @@ from bench.engine.agent import (
     GeneratedResponse,
     TranscriptionAgentInput,
 )
+from bench.engine.answers import Answer
 from bench.engine.synthesizer import BaseMessage
 from bench.engine.transcriber import Transcription
 from bench.engine.transcript import Sender
@@ -162,3 +163,22 @@ def test_the_last_cut_off_is_of_the_message_that_is_spoken_and_no_other():
 
 def test_an_agent_cannot_tell_what_is_complete_unless_it_says_so():
     assert not BaseAgent().is_complete("anything")
+
+
+@pytest.mark.parametrize(
+    ("usage", "tokens"),
+    [
+        ({"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7}, 7),
+        ({"input_tokens": 3, "output_tokens": 4}, 7),
+        ({"prompt_token_count": 3, "candidates_token_count": 4, "total_token_count": 30}, 30),
+        ({}, 3),  # letters over 4
+    ],
+)
+def test_what_an_answer_has_used_is_as_its_provider_counts(usage: dict[str, int], tokens: float):
+    async def main() -> float:
+        item = TranscriptionAgentInput(Transcription("hello"))
+        answer = Answer(item, asyncio.Queue(), lambda fact: None, None)
+        await answer.add(GeneratedResponse(BaseMessage("Twelve signs"), usage=usage))
+        return answer.tokens
+
+    assert clock.run(main(), virtual=True) == tokens

@@ -93,6 +93,12 @@ def test_a_minute_costs_what_was_metered() -> None:
     assert not found.estimated
 
 
+def test_thoughts_are_paid_for_as_an_answer_is() -> None:
+    counts = {"prompt_token_count": 10, "candidates_token_count": 4, "thoughts_token_count": 60}
+    used = use(metered(usage={**counts, "total_token_count": 74}))
+    assert (used.tokens_in, used.tokens_out) == (10, 64)
+
+
 def test_an_unknown_price_is_not_nothing() -> None:
     found = cost(metered(), Prices(0.6, 2.0, None, 50.0))
     assert (found.llm, found.total, found.per_minute, found.waste_share) == (None,) * 4
