@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from bench import clock
 from bench.app.door import Door, Ticket
@@ -15,6 +15,7 @@ from bench.engine.conversation import StreamingConversation
 
 NOT_ALLOWED = 4401
 TOO_MANY = 4429
+Settled = Callable[[Start], Awaitable[Start]]
 
 
 class Refused(Exception):
@@ -49,6 +50,9 @@ class SessionRegistry:
         self._changes = changes
         self._on_made = on_made
         self._record = record
+        self.settled: Settled | None = None
+        """Makes of a first message the one that is meant by now (the page's settings may change
+        while it is on its way)."""
         self._timer: asyncio.TimerHandle | None = None
         self._live: dict[str, Session] = {}
         self._ended: dict[str, tuple[float, Session]] = {}
@@ -108,6 +112,8 @@ class SessionRegistry:
             raise Refused("not_allowed", "This session is being opened already.", NOT_ALLOWED)
         self._making.add(ticket.session)
         try:
+            if self.settled is not None:
+                start = await self.settled(start)
             device = WebsocketOutputDevice(sampling_rate=start.sample_rate, framing=start.framing)
             request = SessionRequest(ticket.session, device, start.settings)
             conversation = self._assemble(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import uvicorn
@@ -21,7 +22,7 @@ from bench.engine.conversation import StreamingConversation
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.providers.handler import provider_states
-from bench.settings import AppSettings, ProviderSettings
+from bench.settings import AppSettings, ProviderSettings, Secret
 from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
 from tests.browser.drive import PATIENCE_SECONDS
 
@@ -42,9 +43,10 @@ class Voice(ToneSynthesizer):
 
 
 class FarPage:
-    """Serves the page; `conversation()` waits for the next one that it begins."""
+    """Serves the page; `conversation()` waits for the next one that it begins. `keys` are the
+    owner's, by their variables: their providers can be chosen, and are never spoken to."""
 
-    def __init__(self) -> None:
+    def __init__(self, **keys: str) -> None:
         self.conversations: list[StreamingConversation] = []
         self.previews: list[Voice] = []
         self.parts: dict[str, Any] = {}  # of the conversations to come, in place of the usual ones
@@ -55,7 +57,8 @@ class FarPage:
         self.url = f"http://127.0.0.1:{self.port}/"
         app = create_app(self._assemble, changes=self._changes)
         self.sessions = app.state.sessions
-        self._app = mount_page(app, BASE, states=provider_states({}), voice=self._voice)
+        base = replace(BASE, keys={name: Secret(key) for name, key in keys.items()})
+        self._app = mount_page(app, base, states=provider_states(base.keys), voice=self._voice)
         self._server = _server(self._app)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=self._serve)

@@ -46,7 +46,7 @@ LISTEN_IN = """(rate) => {
   window.told = [];
   strip.options = {
     ...strip.options,
-    start: () => ({ ...start(), sample_rate: rate }),
+    start: async () => ({ ...await start(), sample_rate: rate }),
     onEvent: (event, from) => {
       if (event.kind !== 'level') window.told.push(event);
       onEvent(event, from);

@@ -56,6 +56,14 @@ def looks(page: Tab) -> None:
     page.page.wait_for_function(MEDIA, timeout=PATIENCE_SECONDS * 1000)
 
 
+def look_at(page: Tab, *places: int) -> None:
+    """Choose rows one right after the other, and see the last."""
+    for place in places:
+        page.page.locator(f"{ROWS} >> nth={place} >> button").click()
+    page.page.wait_for_selector(f"#replay-run >> text=/repeat {places[-1] + 1} /")
+    looks(page)
+
+
 def test_two_scenarios_are_played_judged_and_shown(chrome: Browser, far: FarPage) -> None:
     with opened(chrome, far) as page:
         choose(page, "One question, one answer", "The caller says stop")
@@ -115,6 +123,9 @@ def test_what_cannot_be_played_is_said_and_stop_ends_what_is(chrome: Browser, fa
         page.page.get_by_label("Repeat").fill("20")
         page.page.click("#replay-run-button")
         page.page.wait_for_selector(ROWS, timeout=PATIENCE_SECONDS * 1000)
+        look_at(page, 0)
+        page.wait(f"document.querySelectorAll('{ROWS}').length >= 3")
+        assert page.text("#replay-run h3")  # what is looked at stays while others are played
         page.page.click("#replay-stop")
         page.wait(
             "document.querySelector('#replay-progress').innerText.includes('Stopped after')",
@@ -124,3 +135,4 @@ def test_what_cannot_be_played_is_said_and_stop_ends_what_is(chrome: Browser, fa
         assert 1 <= played < 40
         assert not page.page.locator("#replay-run-button").is_disabled()
         assert page.page.locator("#replay-stop").is_disabled()
+        look_at(page, 1, 2)  # the other is still being drawn

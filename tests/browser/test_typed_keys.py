@@ -11,7 +11,7 @@ from playwright.sync_api import Browser
 
 from bench.events import PlaybackFinished, TurnCommitted
 from tests.browser.drive import PATIENCE_SECONDS, Tab
-from tests.browser.live_bench import BASE, Caller, LiveBench, caller
+from tests.browser.live_bench import BASE, LISTEN_IN, LOADED, RATE, Caller, LiveBench, caller
 from tests.browser.test_page import go_to
 from tests.browser.vendors import ANSWER, ASKED, KEYS, Vendors
 
@@ -181,6 +181,39 @@ def test_a_turn_with_typed_keys_and_no_trace_of_them(
         assert [name for name, text in said.items() if key in text] == []
         (when_typed,) = (message for message in wire.up if key in message)
         assert when_typed.startswith("http.request ")
+
+
+def test_typed_keys_outlive_a_reload_and_go_with_every_conversation(
+    chrome: Browser, keyless: LiveBench
+) -> None:
+    with caller(chrome, keyless) as person:
+        page = person.page
+        type_keys(page)
+        for _ in range(2):
+            page.page.reload()
+            page.wait(LOADED)
+        assert page.text(".talk") == "Start"
+        go_to(page, "Settings")
+        pick(page)
+        page.evaluate(LISTEN_IN, RATE)
+        person.call()
+        page.talk()
+        page.talk()  # at once, before the server has sent another ticket
+        page.wait("told.filter((event) => event.message?.type === 'ready').length === 2")
+        second = person.told("message", type="ready")[1]["session"]
+        person.session = keyless.session(second)
+        assert person.wait(PlaybackFinished).samples > 0
+        assert page.page.locator(".problem").is_hidden()
+        page.talk()
+        page.wait(f"talkbench.start().session !== {second!r}")
+        page.page.reload()
+        page.wait("window.talkbench?.start().voiceProvider === 'elevenlabs'")
+        assert not any(key in stored(page) for key in KEYS.values())
+        with caller(chrome, keyless) as other:
+            go_to(other.page, "Settings")
+            other.page.page.get_by_label("Agent", exact=True).click()
+            missing = "OpenAI · key missing: OPENAI_API_KEY"
+            assert other.page.page.get_by_role("option", name=missing).is_visible()
 
 
 def test_keys_are_forgotten_on_request_and_a_wrong_one_is_said(

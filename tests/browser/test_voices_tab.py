@@ -97,6 +97,12 @@ def hear(page: Tab, button: str) -> None:
 def vote_blind(page: Tab) -> None:
     """Hear two without their names, and prefer the second."""
     assert page.page.locator("#vote-a").is_disabled()
+    page.page.get_by_label("The other").click()
+    page.page.get_by_role("option", name=FIRST, exact=True).click()
+    go_to(page, "Latency")
+    go_to(page, "Voices")
+    page.page.wait_for_selector("#voices-results tbody tr")
+    assert page.page.get_by_label("The other").input_value() == FIRST
     known = page.evaluate(
         "[...document.querySelectorAll('[data-sound]')].map((b) => b.dataset.sound)"
     )

@@ -84,12 +84,16 @@ class Control:
     def update(self, shown: Shown) -> Any:
         """What the page is told, so that it shows what is so."""
         value = self.value(shown.values)
+        return value if self.offered is None else {**self.offer(shown), "value": value}
+
+    def offer(self, shown: Shown) -> Any:
+        """What the page is told, so that it offers what there is; what is chosen stays."""
         if self.offered is None:
-            return value
-        choices = self.offered(shown)
+            return gr.skip()
+        value, choices = self.value(shown.values), self.offered(shown)
         if value not in [known for _, known in choices]:
             choices.append((value, value))
-        return gr.update(choices=choices, value=value, visible=self.free or len(choices) > 1)
+        return gr.update(choices=choices, visible=self.free or len(choices) > 1)
 
 
 def provider_controls() -> list[list[Control]]:

@@ -39,8 +39,8 @@ class Handlers:
         self._visits.leave(request.session_hash)
 
     async def turn(self, event: gr.EventData, request: gr.Request) -> list[Any]:
-        """A turn is over; the strip says of which session."""
-        return said(self._visits.enter(request.session_hash, getattr(event, "_data", None)))
+        """A conversation has begun, or there is more of it; the strip says which."""
+        return said(self._visits.begun(request.session_hash, getattr(event, "_data", None)))
 
     async def over(self, request: gr.Request) -> list[Any]:
         """The conversation is over: what was cut off last may still be settling."""

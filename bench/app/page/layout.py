@@ -31,7 +31,11 @@ import(new URL(folder + 'page.js', location.origin)).then(({ attach }) => attach
   over: () => trigger('over', {}),
 }));
 """
-KEPT_SESSION = "() => JSON.parse(sessionStorage.getItem('talkbench.session') || 'null')"
+KEPT_TICKET = """async () => {
+  const folder = location.pathname.replace(/gradio\\/?$/, 'static/');
+  const { keptTicket } = await import(new URL(folder + 'session.js', location.origin));
+  return keptTicket();
+}"""
 TAKE_THE_FILE = "() => setTimeout(() => document.querySelector('#download-{kind}').click(), 50)"
 
 # Handlers are the page's own: no API, no spinner, no waiting for one another.
@@ -64,13 +68,14 @@ def build(
                 latency = gr.HTML(NOTHING, apply_default_css=False, elem_id="latency")
             replay_tab(page, replays)
             voices_tab(page, voices, QUIETLY)
-            settings_tab(page, settings, strip, KEPT_SESSION, QUIETLY)
+            settings_tab(page, settings, strip, KEPT_TICKET, QUIETLY)
             with gr.Tab("Export"):
                 _exports(handlers)
         said = [chat, latency]
-        strip.turn(handlers.turn, None, said, trigger_mode="always_last", **QUIETLY)
+        # Not "always_last": what waits is sent with the data of the event that it waited for.
+        strip.turn(handlers.turn, None, said, trigger_mode="multiple", **QUIETLY)
         strip.over(handlers.over, None, [strip, *said], trigger_mode="always_last", **QUIETLY)
-        page.load(handlers.load, strip, [strip, *said], js=KEPT_SESSION, **QUIETLY)
+        page.load(handlers.load, strip, [strip, *said], js=KEPT_TICKET, **QUIETLY)
         page.unload(handlers.left)  # after those of the tabs: it forgets whose page it was
     return page
 

@@ -57,6 +57,7 @@ def mount_page(
     if states is None:
         states = provider_states(base.keys, asdict(base.providers) | base.services.chosen())
     visits = Visits(app.state.sessions, base, keys)
+    app.state.sessions.settled = visits.settled
     handlers = Handlers(visits)
     settling = SettingsHandlers(visits, base, states, voice)
     replays = Replays()

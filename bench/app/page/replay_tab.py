@@ -67,7 +67,8 @@ def replay_tab(page: gr.Blocks, handlers: ReplayHandlers) -> None:
     played = [how_far, verdicts, looked_at, run, stop]
     run.click(handlers.run, [scenarios, *asked], played, **QUIETLY)
     stop.click(handlers.stop, None, None, **QUIETLY)
-    verdicts.choose(handlers.choose, None, looked_at, trigger_mode="always_last", **QUIETLY)
+    # Not "always_last": what waits is sent with the data of the event that it waited for.
+    verdicts.choose(handlers.choose, None, looked_at, trigger_mode="multiple", **QUIETLY)
     page.unload(handlers.left)
 
 

@@ -80,7 +80,7 @@ class ReplayHandlers:
         async for shown in self._watched(job):
             yield shown
         first = _interesting(job.desk)
-        if first is not None:
+        if first is not None and job.desk.find(job.desk.chosen) is None:
             async for told in self._looked_at(job.desk, first):
                 yield [gr.skip(), table(job.desk), told, *[gr.skip()] * 2]
 
@@ -101,9 +101,11 @@ class ReplayHandlers:
         self.replays.stop(self._visitor(request))
 
     async def _watched(self, job: Job) -> AsyncIterator[list[Any]]:
+        looked_at: Any = ""  # of the replay before; what is looked at meanwhile stays
         while not job.over:
             news = job.news
-            yield [progress(job), table(job.desk), "", *_pressable(running=True)]
+            yield [progress(job), table(job.desk), looked_at, *_pressable(running=True)]
+            looked_at = gr.skip()
             await news.wait()
             await clock.sleep(REDRAWN_SECONDS)
         yield [progress(job), table(job.desk), gr.skip(), *_pressable(running=False)]
@@ -112,12 +114,13 @@ class ReplayHandlers:
         desk.chosen = result.name
         if result.pictures is None and result.run is not None:
             yield detail(result, note=DRAWING)
+        note = ""
         try:
             await self.replays.draw(result)
         except TalkbenchError as error:
-            yield detail(result, note=f"The pictures could not be drawn: {error}")
-        else:
-            yield detail(result)
+            note = f"The pictures could not be drawn: {error}"
+        if desk.chosen == result.name:  # else another was chosen meanwhile
+            yield detail(result, note=note)
 
     def planned(
         self,

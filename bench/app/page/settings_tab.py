@@ -23,6 +23,9 @@ from bench.providers.handler import ProviderState
 
 TRY_THIS = "We are open from nine to five, and the kitchen closes at four."
 LONGEST_KEY = 400
+# Gradio takes an update without a value for "leave it".
+BACK_UNLESS_CHANGED = """(now, {{ refused }}) =>
+  refused?.name === '{name}' && refused.value === now ? refused.back : {{ __type__: 'update' }}"""
 SAY_IN_THE_CALL = "(text) => [window.talkbench?.say(text) ? '' : text]"
 
 Made = list[tuple[Control, Component]]
@@ -84,13 +87,15 @@ def _on_change(
     dependent = [(control, component) for control, component in made if control.offered]
     for control, component in made:
         beside = [pair for pair in dependent if control.offered and pair[0] is not control]
-        component.change(  # pyright: ignore[reportAttributeAccessIssue]
+        done = component.change(  # pyright: ignore[reportAttributeAccessIssue]
             handlers.change(control, [other for other, _ in beside]),
             component,
-            [*first, component, *(other for _, other in beside)],
+            [*first, *(other for _, other in beside)],
             trigger_mode="always_last",
             **quietly,
         )
+        back = BACK_UNLESS_CHANGED.format(name=control.name)
+        done.then(None, [component, first[0]], component, js=back, api_visibility="private")
 
 
 def _preview(handlers: SettingsHandlers, quietly: dict[str, Any]) -> None:

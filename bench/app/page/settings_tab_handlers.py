@@ -67,26 +67,27 @@ class SettingsHandlers:
         return load
 
     def change(self, control: Control, beside: Sequence[Control]) -> Callable[..., Any]:
-        """A control was changed: the strip's start, what to say about it, the control itself and
-        those `beside` it that depend on it."""
+        """A control was changed: the strip's start, what to say about it, and the controls `beside`
+        it that depend on it. With the start goes what was `refused`: the page takes that back
+        unless something else was chosen meanwhile."""
 
         async def change(value: Any, request: gr.Request) -> list[Any]:
             visit = self.visit(request)
-            if value == control.value(defaults(self.base, visit.asked)):
-                return [gr.skip()] * (3 + len(beside))
+            if value == self._now(visit, control):
+                return [gr.skip()] * (2 + len(beside))
             try:
-                asked = self._asked(control.name, control.asked(value))
-                self._refuse_what_is_not_ready(visit, control.name, value)
-                if (role := WHOSE.get(control.name)) is not None:
-                    await asyncio.to_thread(load, visit.asked | asked, role, base=visit.base)
-                before = self.shown(visit)
-                visit.ask(**asked)
+                with visit.changing():
+                    asked = await self._possible(visit, control, value)
+                    before = self.shown(visit)
+                    visit.ask(**asked)
             except ConfigError as error:
-                back = control.update(self.shown(visit))
-                return [gr.skip(), problem(str(error)), back, *([gr.skip()] * len(beside))]
+                back = self._now(visit, control)
+                refused = {"name": control.name, "value": value, "back": back}
+                start = {"start": visit.start(), "refused": refused}
+                return [start, problem(str(error)), *([gr.skip()] * len(beside))]
             after = self.shown(visit)
             changed = [_difference(one, before, after) for one in beside]
-            return [{"start": visit.start()}, control.applies, gr.skip(), *changed]
+            return [{"start": visit.start()}, control.applies, *changed]
 
         return change
 
@@ -98,7 +99,7 @@ class SettingsHandlers:
             visit = self.visit(request)
             given = {name: text for name, text in zip(variables, texts, strict=True) if text}
             told = self._given(visit, given)
-            return ["" for _ in variables] + [told, *self._all(visit, controls)]
+            return ["" for _ in variables] + [told, *self._offered(visit, controls)]
 
         return give
 
@@ -109,7 +110,7 @@ class SettingsHandlers:
         async def forget(request: gr.Request) -> list[Any]:
             visit = self.visit(request)
             visit.keys.forget()
-            return [words.KEYS_FORGOTTEN, *self._all(visit, controls)]
+            return [words.KEYS_FORGOTTEN, *self._offered(visit, controls)]
 
         return forget
 
@@ -136,6 +137,26 @@ class SettingsHandlers:
     def _all(self, visit: Visit, controls: Sequence[Control]) -> list[Any]:
         shown = self.shown(visit)
         return [providers_table(shown.every), *(control.update(shown) for control in controls)]
+
+    def _offered(self, visit: Visit, controls: Sequence[Control]) -> list[Any]:
+        """What is offered now; what is chosen stays, since somebody may be choosing."""
+        shown = self.shown(visit)
+        return [providers_table(shown.every), *(control.offer(shown) for control in controls)]
+
+    def _now(self, visit: Visit, control: Control) -> Any:
+        return control.value(defaults(self.base, visit.asked))
+
+    async def _possible(self, visit: Visit, control: Control, value: Any) -> dict[str, Any]:
+        """What a change comes to, which takes as long as its SDK takes to be imported.
+
+        Raises:
+            ConfigError: it cannot be.
+        """
+        self._refuse_what_is_not_ready(visit, control.name, value)
+        asked = self._asked(control.name, control.asked(value))
+        if (role := WHOSE.get(control.name)) is not None:
+            await asyncio.to_thread(load, visit.asked | asked, role, base=visit.base)
+        return asked
 
     def _asked(self, name: str, value: Any) -> dict[str, Any]:
         """What a change comes to: another provider goes by other names for models and voices."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from bench import clock
 from bench.app.door import Ticket
 from bench.app.keys import KeyRing, KeyRings
+from bench.app.messages import Start
 from bench.app.registry import SessionRegistry
 from bench.app.session import Session
 from bench.assembly import MODELS, Settings, read_request
 
 MOST_KEPT = 1000  # tabs; a few hundred bytes each
+SETTLE_SECONDS = 10.0  # for which a conversation waits for changes that are being made
 KEYS_KEPT_SECONDS = 60.0  # after the page has gone: a reload takes less
 
 K = TypeVar("K", bound=Hashable)
@@ -42,6 +46,9 @@ class Visit:
         }
         if (session := self.session) is not None:
             self.asked |= session.settings
+        self._under_way = 0  # changes
+        self._still = asyncio.Event()  # there is none
+        self._still.set()
 
     @property
     def session(self) -> Session | None:
@@ -61,6 +68,35 @@ class Visit:
         """The next conversation has a name of its own."""
         self.next = self._sessions.mint()
         self._rings.lend(self.next.session, self.keys)
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """For as long as it is being found out whether a change can be."""
+        self._under_way += 1
+        self._still.clear()
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+            if not self._under_way:
+                self._still.set()
+
+    async def settled(self) -> None:
+        """Wait until no change is being made, within a bound."""
+        with suppress(TimeoutError):
+            async with clock.deadline(SETTLE_SECONDS):
+                await self._still.wait()
+
+    def catch_up(self) -> None:
+        """Change in the conversation that is on what was asked for while it was being made."""
+        session = self.session
+        if session is None or session.over:
+            return
+        missed = {
+            name: value for name, value in self.asked.items() if session.settings.get(name) != value
+        }
+        if missed:
+            session.change(**missed)
 
     def ask(self, **settings: Any) -> None:
         """Change settings: of the conversation that is on, and of those to come.
@@ -90,14 +126,36 @@ class Visits:
         self._left: dict[Visit, asyncio.TimerHandle] = {}
 
     def enter(self, session_hash: str | None, kept: object = None) -> Visit:
-        """The visit of a tab that says which session it has kept, if any; a forged one is new."""
-        ticket = self._proven(kept)
+        """The visit of a tab that says which ticket it has kept, if any; a forged one is new."""
+        return self._found(session_hash, self._proven(kept))
+
+    def begun(self, session_hash: str | None, session: object) -> Visit:
+        """The visit of a tab that says which conversation it is in."""
+        ticket = self._proven(session)
+        visit = self._found(session_hash, ticket)
+        if ticket is not None:
+            visit.ticket = ticket
+            _remember(self._by_session, ticket.session, visit)
+            visit.catch_up()
+        return visit
+
+    async def settled(self, start: Start) -> Start:
+        """The first message of a conversation as its tab means it by now: with what was changed
+        there while the message was on its way."""
+        visit = self._by_session.get(start.session)
+        if visit is None:
+            return start
+        await visit.settled()
+        return replace(start, settings={**start.settings, **visit.asked})
+
+    def _found(self, session_hash: str | None, ticket: Ticket | None) -> Visit:
         if ticket is None:
             return self.of(session_hash)
         visit = self._by_session.get(ticket.session)
         if visit is None:
             visit = self._new(ticket)
-        visit.ticket = ticket
+        elif ticket != visit.next:
+            visit.ticket = ticket
         return self._keep(session_hash, visit)
 
     def renew(self, visit: Visit) -> None:

@@ -103,7 +103,7 @@ class VoicesHandlers:
         return [
             gr.update(choices=choices),
             results(desk.comparison),
-            *_pickers(desk.comparison),
+            *_pickers(desk.comparison, anew=False),
             *self._voting(desk),
         ]
 
@@ -229,11 +229,11 @@ def _sentence(text: str) -> str:
     return text
 
 
-def _pickers(comparison: Comparison | None) -> list[Any]:
-    """The two voices of a pair, and the button that plays them."""
+def _pickers(comparison: Comparison | None, *, anew: bool = True) -> list[Any]:
+    """The two voices of a pair, chosen `anew` or as they are, and the button that plays them."""
     made = comparison.made if comparison is not None else []
     choices = [ANYTHING, *((take.candidate.label, take.candidate.name) for take in made)]
-    picker = gr.update(choices=choices, value=ANY)
+    picker = gr.update(choices=choices, value=ANY) if anew else gr.update(choices=choices)
     return [picker, picker, gr.update(interactive=len(made) > 1)]
 
 

@@ -22,7 +22,7 @@ function openMicrophone(echoCancellation) {
  * context's state) and `stats`.
  */
 export class Call {
-  /** Rejects with the DOMException of getUserMedia when there is no microphone to be had. */
+  /** `start` is the first message, or a promise of it. Rejects with the DOMException of getUserMedia when there is no microphone to be had. */
   static async open({ socketUrl, start, echoCancellation = true, onEvent }) {
     const call = new Call(onEvent, echoCancellation);
     try {
@@ -31,7 +31,8 @@ export class Call {
       await call.close();
       throw error;
     }
-    if (!call.closed) call.#openSocket(socketUrl, start);
+    const first = await start;
+    if (!call.closed) call.#openSocket(socketUrl, first);
     return call;
   }
 

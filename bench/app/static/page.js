@@ -1,24 +1,34 @@
 // The strip on the Gradio page: its settings come from Python, its finished turns go there.
 
-import { rememberedSession } from './session.js';
+import { keepTab, rememberedSession } from './session.js';
 import { mount } from './voice-strip.js';
 
-const GOODBYE = 1000;
+const NOT_OURS = 4409; // the conversation goes on elsewhere
+const TICKET_MS = 3000;
 const FAILURES = new Set(['provider_failed', 'took_over', 'tried_again']);
+
+function closedByTheServer(code) {
+  return code === 1000 || (code > 1006 && code !== NOT_OURS);
+}
 
 /**
  * `start()` gives the first message's settings; `turn(session)`, when there is something new to
  * show of a conversation, and `over()`, when it has ended, call Python.
  *
  * Neither is called while the server cannot be reached: a Gradio event that fails makes the front
- * end reload the page. An orderly close (1000) shows that it can.
+ * end reload the page. A close with a reason of the server's shows that it can.
  */
 export function attach(element, { start, turn, over }) {
-  let used = null;
+  let used = ''; // the session of the last ticket
 
-  /** A conversation each: who is quicker than Python's next ticket asks for one without. */
-  function ticketOnce() {
-    const { session, token, ...settings } = start();
+  /** A ticket is for one conversation: who is quicker than Python's next one waits for it, since
+   * the keys that were typed in this tab go with it. */
+  async function ticketOnce() {
+    const late = performance.now() + TICKET_MS;
+    while (start()?.session === used && performance.now() < late) {
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+    const { session, token, ...settings } = start() ?? {};
     return session && session !== used ? { session, token, ...settings } : settings;
   }
 
@@ -33,12 +43,16 @@ export function attach(element, { start, turn, over }) {
     onEvent: ({ kind, state, code, message }) => {
       if (kind === 'message' && message.type === 'ready') begin(message);
       else if (kind === 'message' && FAILURES.has(message.code)) turn(rememberedSession());
-      else if (kind === 'socket' && state === 'closed' && code === GOODBYE) over();
+      else if (kind === 'socket' && state === 'closed' && closedByTheServer(code)) over();
     },
+  });
+  keepTab(() => {
+    const { session, token } = start() ?? {};
+    return session ? { session, token } : null;
   });
   window.talkbench = {
     strip,
-    start: ticketOnce, // what the next conversation begins with
+    start: () => start() ?? {}, // what the next conversation begins with
     /** Speak in the conversation that is on; false when there is none. */
     say(text) {
       if (strip.open && text.trim()) strip.say(text);

@@ -228,7 +228,7 @@ class VoiceStrip {
  * Bring the strip inside `element` to life.
  *
  * `socketUrl` defaults to `conversation` one level above these files. `start()` gives the first
- * message's settings. `onEvent(event, strip)` sees everything; `onTurn(metrics, strip)` is called
+ * message's settings, or a promise of them. `onEvent(event, strip)` sees everything; `onTurn(metrics, strip)` is called
  * once per finished turn while the socket is open.
  */
 export function mount(element, options = {}) {

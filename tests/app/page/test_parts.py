@@ -52,7 +52,9 @@ def test_each_conversation_of_a_tab_has_a_name_of_its_own() -> None:
     second = visit.start()
     assert second["session"] != first["session"]
     assert visit.ticket.session == first["session"]  # the last one is still shown
-    assert every.enter("tab", second) is visit
+    assert every.enter("tab", second) is visit  # loaded again
+    assert visit.ticket.session == first["session"]
+    assert every.begun("tab", second) is visit
     assert visit.ticket.session == second["session"]
 
 
