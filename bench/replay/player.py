@@ -175,14 +175,16 @@ def _conversation(
         parts["voice"] = stack.voice
     if (speech := bot_speech(scenario)) is not None:
         parts["speech"] = speech
+    setup = scenario.setup
+    asked = {"language": setup.language, "keyterms": setup.keyterms}
     return assembly.assemble(
-        {},
+        {name: value for name, value in asked.items() if value},
         listener,
         trace=trace,
         base=base,
         conversation_id=scenario.id,
         parts=parts,
-        vad=scenario.setup.vad,
+        vad=setup.vad,
     )
 
 

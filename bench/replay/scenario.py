@@ -134,7 +134,8 @@ class Playout:
 class Setup:
     """How a scenario is run. `settings` are those of `ConversationSettings`, by name; `vad` False
     leaves voice activity to the words; `fallback` names by `stt`, `llm` and `tts` who takes over
-    where a stack's own provider fails."""
+    where a stack's own provider fails. `language` and `keyterms` are what vendors' services are
+    told of what they will hear."""
 
     clock: Literal["virtual", "wall"] = "virtual"
     seed: int = 0
@@ -147,6 +148,8 @@ class Setup:
     vad: bool = True
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     fallback: Mapping[str, str] = field(default_factory=dict[str, str])
+    language: str | None = None
+    keyterms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

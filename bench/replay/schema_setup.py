@@ -9,8 +9,8 @@ from bench.engine.settings import ConversationSettings
 from bench.errors import ConfigError
 from bench.replay.document import Node
 from bench.replay.scenario import Channel, Jitter, Loss, Noise, Playout, Setup, Voice
-from bench.replay.sections import Section, existing_file, text
-from bench.settings import ALIASES
+from bench.replay.sections import Section, existing_file, text, texts
+from bench.settings import ALIASES, ProviderSettings, ServiceSettings
 
 PROVIDER_KEYS = (*ALIASES, *ALIASES.values())
 KEYS = (
@@ -25,6 +25,8 @@ KEYS = (
     "vad",
     "settings",
     "fallback",
+    "language",
+    "keyterms",
     *PROVIDER_KEYS,
 )
 Model = Literal["random", "gilbert"]
@@ -50,6 +52,8 @@ def setup_of(node: Node | None) -> Setup:
         playout=_playout(section["playout"]) if "playout" in section else Playout(),
         vad=section.flag("vad", True),
         settings=_settings(section["settings"]) if "settings" in section else {},
+        language=_language(section["language"]) if "language" in section else None,
+        keyterms=_keyterms(section["keyterms"]) if "keyterms" in section else (),
     )
 
 
@@ -62,6 +66,20 @@ def voice_of(node: Node, base: Voice = Voice()) -> Voice:  # noqa: B008 (it is f
         speed=section.number("speed", base.speed, 0.5, 2.7),
         pitch=section.whole("pitch", base.pitch, 0, 99),
     )
+
+
+def _language(node: Node) -> str:
+    try:
+        return ServiceSettings(language=text(node)).language or ""
+    except ConfigError as error:
+        raise node.wrong(str(error).removeprefix("language ")) from None
+
+
+def _keyterms(node: Node) -> tuple[str, ...]:
+    try:
+        return ProviderSettings(keyterms=texts(node)).keyterms
+    except ConfigError as error:
+        raise node.wrong(str(error).removeprefix("keyterms ")) from None
 
 
 def _frame_seconds(node: Node) -> float:

@@ -255,6 +255,12 @@ def test_words_that_yaml_takes_for_something_else_are_texts(tmp_path: Path) -> N
     assert scenario.id == "yes"
 
 
+def test_what_services_are_told_of_what_they_will_hear(tmp_path: Path) -> None:
+    asked = "setup: {language: de-AT, keyterms: [Zoë, Herr Ober]}\n"
+    setup = read(written(tmp_path, SIX_LINES + asked)).setup
+    assert (setup.language, setup.keyterms) == ("de-AT", ("Zoë", "Herr Ober"))
+
+
 def test_an_included_file_lies_beneath(tmp_path: Path) -> None:
     below = "setup: {seed: 1, max_s: 20}\nbot: {replies: [{match: '*', say: Yes.}]}\n"
     written(tmp_path, below, "shared/_base.yaml")

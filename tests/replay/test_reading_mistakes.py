@@ -91,6 +91,11 @@ MISTAKES = {
         "setup.fallback.llm: is 'embedded', and so is the provider that fails",
         "another",
     ),
+    "language": Mistake(SETUP, "setup: {language: german}", 3, "is 'german': want a code"),
+    "keyterms": Mistake(SETUP, "setup: {keyterms: ['']}", 3, "setup.keyterms[0]: is an empty text"),
+    "many keyterms": Mistake(
+        SETUP, f"setup: {{keyterms: [{', '.join(['x'] * 101)}]}}", 3, "holds 101 terms: want 100"
+    ),
     "noise": Mistake(SETUP, "setup: {channel: {noise: {kind: pink}}}", 3, "'snr_db' is missing"),
     "noise file": Mistake(
         SETUP, "setup: {channel: {noise: {file: x.wav, snr_db: 3}}}", 3, "which is not there"

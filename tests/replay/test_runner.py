@@ -47,6 +47,16 @@ def test_repeats_and_stacks_multiply_and_each_has_draws_of_its_own():
     assert runs[0].digest == run(PLAIN)[0].digest
 
 
+def test_a_scenario_tells_vendors_which_language_is_spoken_and_simulations_do_not_care():
+    scenario = read(PLAIN)
+    told = replace(scenario.setup, language="de", keyterms=("Zoë",))
+    (plain,), (done,) = run(scenario), run(replace(scenario, setup=told))
+    assert plain.digest == done.digest
+    english = Stack(stt="deepgram", llm="sim:gpt-4o-mini")
+    (done,) = run(replace(scenario, setup=replace(told, language="en-GB")), stacks=[english])
+    assert done.status == "pass"
+
+
 def test_processes_change_nothing_but_the_time_it_takes():
     told = []
     runs = run(PLAIN, stacks=[Stack(), OTHER], jobs=2, progress=told.append)
