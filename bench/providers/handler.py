@@ -6,8 +6,8 @@ An agent config is a mapping. It may hold, beside the three names of providers:
   "open" (any words, less surely) for the embedded transcriber; `templates` and `slots` make up the
   vocabulary, those of the embedded agent unless given;
 - `words_per_second`: the pace at which the embedded agent writes;
-- `transcriber_model`, `llm_model`, `voice_model`, `language`, `system_prompt`, and the addresses
-  of `ServiceSettings` in bench/settings.py: how a vendor is used (docs/providers.md);
+- `transcriber_model`, `llm_model`, `llm_effort`, `voice_model`, `language`, `system_prompt`, and
+  the addresses of `ServiceSettings` in bench/settings.py: how a vendor is used (docs/providers.md);
 - `simulation`: what the simulated providers (`sim:…`) of a run share, see
   `bench.simulation.context`;
 - `transcriberFallback`, `llmFallback`, `voiceFallback`: who takes over when the first one fails;
@@ -66,7 +66,7 @@ State = Literal["ready", "key missing", "extra missing", "not built yet", "legac
 
 WARES: dict[Role, tuple[str, ...]] = {
     "transcriber": ("transcriber_model",),
-    "llm": ("llm_model",),
+    "llm": ("llm_model", "llm_effort"),
     "voice": ("voice", "voice_model"),
 }
 """Settings whose values are one provider's own names."""
@@ -128,6 +128,7 @@ class VoiceHandler:
         """
         setting, usual, word = ROLES[role]
         named = _named(agent_config or {}, setting) or usual
+        word = f"{word} fallback" if (agent_config or {}).get("stands_in") else word
         if named.startswith(RECORDED_PREFIX):
             return Provider(named, role, "a cassette", RECORDED[role])
         named = named[:LONGEST_NAME]

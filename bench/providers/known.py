@@ -123,6 +123,8 @@ PROVIDERS = (
         extra="openai",
         package="openai",
         variables=("OPENAI_API_KEY",),
+        address="openai_base_url",
+        spared=("OPENAI_API_KEY",),
         models=offers.OPENAI_MODELS,
     ),
     Provider(

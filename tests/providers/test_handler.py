@@ -324,8 +324,8 @@ def test_one_family_keeps_its_voices():
     [
         ({"llm": "openai", "llmFallback": "openai"}, "llmFallback is 'openai', and so is llmProv"),
         ({"llmFallback": "openai"}, "llmFallback is 'openai', and so is llmProvider: want another"),
-        ({"llm": "openai", "llmFallback": "whisper"}, "Unknown LLM provider: whisper"),
-        ({"llm": "openai", "llmFallback": 5}, "Unknown LLM provider: 5"),
+        ({"llm": "openai", "llmFallback": "whisper"}, "Unknown LLM fallback provider: whisper"),
+        ({"llm": "openai", "llmFallback": 5}, "Unknown LLM fallback provider: 5"),
     ],
 )
 def test_what_is_no_fallback(config: dict[str, object], told: str):
