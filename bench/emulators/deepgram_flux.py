@@ -157,9 +157,10 @@ class _Turns:
                 await self._finish("manual")
             case "Configure":
                 await self._configure(message)
-            case "CloseStream":
-                await self._finish("model")
-                await self._connection.close()
+            case "CloseStream":  # ends no turn
+                if self._turns.samples > self._told_at:
+                    await self._telling.tell(self._info(TurnHeard("grew", self._turns.words)))
+                await self._leave()
                 return False
             case other:
                 await self.fails("UNPARSABLE_CLIENT_MESSAGE", f"There is no {other!r} here.")
@@ -169,6 +170,12 @@ class _Turns:
     async def fails(self, code: str, description: str) -> None:
         await self._telling.tell({"type": "Error", "code": code, "description": description})
         await self._connection.close(INTERNAL_ERROR, code)
+
+    async def _leave(self) -> None:
+        """Close without a code, as the service does."""
+        async with self._connection.send_context():
+            self._connection.protocol.send_close()
+        await self._connection.wait_closed()
 
     async def _finish(self, trigger: str) -> None:
         for heard in await self._turns.finish():

@@ -164,6 +164,20 @@ def test_after_silence_little_is_heard_again():
     assert samples < (22.0 + 4.0) * SAMPLE_RATE
 
 
+def test_two_stalls_in_a_row_cost_no_word():
+    stall = Fault("stt", "stall", after_partial=2, for_seconds=100.0)
+
+    async def main():
+        async with served(faults=(stall, stall)) as (_, listener):
+            await microphone(listener, 24.0)
+            finals = [one.message for one in heard(listener) if one.is_final]
+            return finals, [fact.kind for fact in failures(listener)]
+
+    finals, failed = clock.run(main(), virtual=True)
+    assert failed == ["Stalled", "Stalled"]
+    assert finals == ["When are you open?", "Thank you."]
+
+
 def test_a_pause_of_the_microphone_is_bridged():
     async def main():
         async with served() as (server, listener):

@@ -192,7 +192,7 @@ def test_the_protocol_tells_events_in_the_order_of_its_state_machine():
                 return await messages(socket, 250), socket.close_code
 
     told, code = clock.run(main(), virtual=True)
-    assert code == 1000
+    assert code == 1005  # none
     assert [one["sequence_id"] for one in told] == list(range(len(told)))
     assert told[0]["type"] == "Connected"
     turns = [one for one in told if one["type"] == "TurnInfo"]
@@ -212,6 +212,16 @@ def test_the_protocol_tells_events_in_the_order_of_its_state_machine():
     assert "trigger" not in changes[3]
     ends = [one["audio_window_end"] for one in turns]
     assert max(later - earlier for earlier, later in itertools.pairwise(ends)) < 0.27
+
+
+def test_closing_a_stream_ends_no_turn():
+    async def main():
+        async with nothing_left(), FluxEmulator(feed()).serving() as server:
+            async with talking(server) as socket:
+                return await messages(socket, 60)
+
+    *_, last = clock.run(main(), virtual=True)
+    assert (last["event"], last["transcript"]) == ("Update", "I would like")
 
 
 def test_a_turn_ends_by_waiting_where_the_model_may_not_end_it():
