@@ -79,19 +79,19 @@ def _mulaw_value(code: int) -> int:
 
 
 _DECODED = [_mulaw_value(code) for code in range(256)]
-_ENCODED: list[int] = []
+_ENCODED: list[int] = []  # by sample, those below zero from the end
 
 
 def to_mulaw(pcm: bytes) -> bytes:
     """PCM to G.711 µ-law, one byte a sample."""
     if not _ENCODED:
-        _ENCODED.extend(_mulaw_code(sample) for sample in range(-32768, 32768))
-    return bytes(_ENCODED[sample + 32768] for sample in to_samples(pcm))
+        _ENCODED.extend(map(_mulaw_code, (*range(32768), *range(-32768, 0))))
+    return bytes(map(_ENCODED.__getitem__, to_samples(pcm)))
 
 
 def from_mulaw(encoded: bytes) -> bytes:
     """G.711 µ-law to PCM."""
-    return to_pcm(array("h", (_DECODED[code] for code in encoded)))
+    return to_pcm(array("h", map(_DECODED.__getitem__, encoded)))
 
 
 def write_wav(path: Path | str, pcm: bytes, *, rate: int = SAMPLE_RATE, channels: int = 1) -> None:

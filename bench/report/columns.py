@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 Kinds = dict[str, str]
 """A pandas dtype by column."""
@@ -113,9 +114,9 @@ def table(name: str, rows: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(made, columns=list(kinds))
 
 
-def _column(values: Sequence[Any], kind: str) -> pd.Series:
+def _column(values: Sequence[Any], kind: str) -> ExtensionArray:
     if kind == "str":
         values = ["" if value is None else str(value) for value in values]
     elif kind in ("bool", "int64"):
         values = [value or 0 for value in values]
-    return pd.Series(list(values), dtype=kind)
+    return pd.array(list(values), dtype=kind)  # of Series the index would be compared, 20 times
