@@ -90,6 +90,18 @@
     };
   }
 
+  /** The microphone goes, and there is no other until `plugIn`. */
+  kit.unplug = () => {
+    kit.microphoneError = 'NotFoundError';
+    const [track] = kit.air.stream.getAudioTracks();
+    track.dispatchEvent(new Event('ended'));
+  };
+
+  kit.plugIn = () => {
+    kit.microphoneError = null;
+    devices.dispatchEvent(new Event('devicechange'));
+  };
+
   const fromBase64 = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
 
   function toBase64(bytes) {

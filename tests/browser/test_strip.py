@@ -339,6 +339,22 @@ def test_a_denied_permission_is_said_in_words(
         assert "https" in insecure.text(".problem")
 
 
+def test_a_microphone_that_is_unplugged_is_missed_and_taken_back(page: Tab, stub: Stub) -> None:
+    line = call(page, stub)
+    page.wait("strip.open")
+    page.evaluate("kit.unplug()")
+    page.wait("!document.querySelector('.problem').hidden")
+    assert "Connect it again, or another one" in page.text(".problem")
+    line.send("transcript", role="user", text="what was said before", final=True)
+    page.wait("document.querySelector('.caption.user').innerText.includes('before')")
+    assert "was disconnected" in page.text(".problem")
+    page.evaluate("kit.plugIn()")
+    page.page.wait_for_selector(".problem", state="hidden")
+    before = len(line.frames)
+    page.speak(tone(48000, 0.4), 48000)
+    line.until(lambda: any(b"".join(line.frames[before:])), "sound of the new microphone")
+
+
 def test_two_pages_do_not_hear_each_other(chrome: Browser, stub: Stub) -> None:
     url = f"http://127.0.0.1:{stub.port}/"
     with tab(chrome, url) as one, tab(chrome, url) as other:

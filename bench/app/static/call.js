@@ -18,7 +18,7 @@ function openMicrophone(echoCancellation) {
 
 /**
  * `onEvent` is given `{kind}` objects: `message` (from the server), `report` (sent to it), `socket`
- * (connecting, open, lost, closed), `level` (peak 0 to 1), `microphone` (ended), `audio` (the
+ * (connecting, open, lost, closed), `level` (peak 0 to 1), `microphone` (ended, back), `audio` (the
  * context's state) and `stats`.
  */
 export class Call {
@@ -74,7 +74,26 @@ export class Call {
     this.stream = stream;
     this.source = this.context.createMediaStreamSource(stream);
     if (this.microphone) this.source.connect(this.microphone);
-    stream.getAudioTracks()[0].onended = () => this.onEvent({ kind: 'microphone', state: 'ended' });
+    stream.getAudioTracks()[0].onended = () => this.#loseMicrophone();
+  }
+
+  /** It was unplugged or taken away: another one will do, now or as soon as there is one. */
+  async #loseMicrophone() {
+    this.onEvent({ kind: 'microphone', state: 'ended' });
+    this.#releaseMicrophone();
+    const devices = navigator.mediaDevices;
+    while (!this.closed) {
+      const change = new Promise((resolve) => {
+        devices.addEventListener('devicechange', resolve, { once: true });
+      });
+      try {
+        if (!this.stream.active) await this.#connectMicrophone();
+        if (!this.closed) this.onEvent({ kind: 'microphone', state: 'back' });
+        return;
+      } catch {
+        await change;
+      }
+    }
   }
 
   #openSocket(socketUrl, start) {

@@ -3,7 +3,7 @@
 import { Call } from './call.js';
 import { Captions } from './captions.js';
 import { forgetSession, rememberSession, rememberedSession } from './session.js';
-import { closedBecause, microphoneProblem, stateInWords } from './words.js';
+import { closedBecause, MICROPHONE_GONE, microphoneProblem, stateInWords } from './words.js';
 
 const BUSY = new Set(['thinking', 'speaking', 'held']);
 const MENDED = new Set(['took_over', 'tried_again']);
@@ -116,11 +116,17 @@ class VoiceStrip {
     if (event.kind === 'message') this.#hear(event.message);
     else if (event.kind === 'socket') this.#follow(event);
     else if (event.kind === 'level') this.#showLevel(event.peak);
-    else if (event.kind === 'microphone') this.#complain('The microphone was disconnected.');
+    else if (event.kind === 'microphone') this.#followMicrophone(event.state);
     else if (event.kind === 'audio' && event.state === 'interrupted') {
       this.#complain('The system paused the sound. Touch this strip to go on.');
     }
     this.options.onEvent?.(event, this);
+  }
+
+  #followMicrophone(state) {
+    this.microphoneGone = state === 'ended';
+    this.#complain(this.microphoneGone ? MICROPHONE_GONE : '');
+    if (this.microphoneGone) this.#showLevel(0);
   }
 
   #hear(message) {
@@ -184,6 +190,7 @@ class VoiceStrip {
 
   #over(problem) {
     this.call = null;
+    this.microphoneGone = false;
     this.opening = null;
     this.socketOpen = false;
     this.turnsTold.clear();

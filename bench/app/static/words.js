@@ -11,6 +11,9 @@ const MICROPHONE = {
     'The browser gives a microphone only to secure pages: open this one over https, or on localhost.',
 };
 
+export const MICROPHONE_GONE =
+  'The microphone was disconnected. Connect it again, or another one: the conversation then goes on by itself.';
+
 const CLOSED = {
   1000: 'The conversation is over.',
   4401: 'The server refused this conversation: the session is not valid here. Reload the page.',
