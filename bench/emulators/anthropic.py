@@ -9,8 +9,10 @@ from typing import Any, cast
 from bench.emulators.answers import EVENTS, LanguageModel, Written, count, tokens, words
 from bench.emulators.serving import Answer, Request
 from bench.emulators.thinking import check_anthropic
+from bench.simulation.context import Reply
 
 KEY = "an-anthropic-key-for-emulators"
+SIGNATURE = "signature-"
 PATH, COUNT_PATH = "/v1/messages", "/v1/messages/count_tokens"
 _NAMES: Mapping[int, tuple[str, str]] = {
     400: ("invalid_request_error", "the request is not as it should be"),
@@ -28,11 +30,18 @@ _NAMES: Mapping[int, tuple[str, str]] = {
 class AnthropicEmulator(LanguageModel):
     """A server of `/v1/messages` and its `count_tokens`.
 
-    The key comes as a bearer's or as `x-api-key`.
+    The key comes as a bearer's or as `x-api-key`. With `thinks` there is a thought before a tool is
+    called, which it wants back with the result.
     """
 
     usual_key = KEY
     malformed = b'event: content_block_delta\ndata: {"type": "content_bl\n\n'
+
+    def __init__(
+        self, replies: Sequence[Reply] = (), *, thinks: bool = False, **options: Any
+    ) -> None:
+        super().__init__(replies, **options)
+        self._has_thoughts = thinks
 
     async def _answer(self, request: Request, answer: Answer) -> None:
         headers = request.headers
@@ -75,6 +84,8 @@ class AnthropicEmulator(LanguageModel):
             raise ValueError("max_tokens: Input should be a valid integer")
         messages: list[dict[str, Any]] = body["messages"]
         _check(messages)
+        if self._has_thoughts:
+            _check_thoughts(messages)
         offered = [str(tool["name"]) for tool in body.get("tools") or ()]
         # The newest words may stand beside the results of tools that they came in the way of.
         asked = next((one for one in messages[::-1] if one["role"] == "user" and _says(one)), None)
@@ -101,6 +112,9 @@ class AnthropicEmulator(LanguageModel):
 
     def _content(self, written: Written) -> list[dict[str, Any]]:
         blocks: list[dict[str, Any]] = []
+        if self._has_thoughts and written.wishes:
+            signature = f"{SIGNATURE}{len(self.requests)}"
+            blocks.append({"type": "thinking", "thinking": "Hm.", "signature": signature})
         if written.text or not (written.wishes or self._ends_with):
             blocks.append({"type": "text", "text": written.text})
         for place, wish in enumerate(written.wishes):
@@ -138,6 +152,9 @@ def _pieces(content: Sequence[Mapping[str, Any]], written: Written) -> Iterator[
     """The events of every block, a token a piece; all but the end of the last one."""
     wishes, before = iter(written.wishes), b""
     for index, block in enumerate(content):
+        if block["type"] == "thinking":
+            before += _thought(index, block)
+            continue
         calls = block["type"] == "tool_use"
         empty: dict[str, Any] = {"input": {}} if calls else {"text": ""}
         start = {**block, **empty}
@@ -149,6 +166,20 @@ def _pieces(content: Sequence[Mapping[str, Any]], written: Written) -> Iterator[
             yield before + _event("content_block_delta", index=index, delta=delta)
             before = b""
         before += _event("content_block_stop", index=index)
+
+
+def _thought(index: int, block: Mapping[str, Any]) -> bytes:
+    empty = {"type": "thinking", "thinking": "", "signature": ""}
+    said = {"type": "thinking_delta", "thinking": block["thinking"]}
+    signed = {"type": "signature_delta", "signature": block["signature"]}
+    return b"".join(
+        (
+            _event("content_block_start", index=index, content_block=empty),
+            _event("content_block_delta", index=index, delta=said),
+            _event("content_block_delta", index=index, delta=signed),
+            _event("content_block_stop", index=index),
+        )
+    )
 
 
 def _event(kind: str, **content: Any) -> bytes:
@@ -167,6 +198,22 @@ def _says(message: Mapping[str, Any]) -> bool:
 
 def _text(block: Mapping[str, Any]) -> str:
     return words(block.get("content", ""))
+
+
+def _check_thoughts(messages: Sequence[Mapping[str, Any]]) -> None:
+    """Who called a tool since the user's newest words thought before, and nobody changed it.
+
+    Raises:
+        ValueError: the service would refuse.
+    """
+    newest = max(n for n, one in enumerate(messages) if one["role"] == "user" and _says(one))
+    for place, message in enumerate(messages[newest:], newest):
+        if not _blocks(message, "tool_use"):
+            continue
+        first: dict[str, Any] = message["content"][0]
+        is_whole = first["type"] == "thinking" and first["thinking"] == "Hm."
+        if not is_whole or not str(first["signature"]).startswith(SIGNATURE):
+            raise ValueError(f"messages.{place}.content.0: Expected `thinking`")
 
 
 def _check(messages: Sequence[Mapping[str, Any]]) -> None:

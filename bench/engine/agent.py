@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -209,4 +210,6 @@ class BaseAgent(InterruptibleWorker):
                 fact = ToolReturned(result.call.name, result.text, result.failed, turn=item.turn)
                 self.record(fact)
             if item.message is not None:
-                item.message.tools += results
+                before = item.message.tools
+                step = before[-1].step + 1 if before else 0
+                before += [dataclasses.replace(result, step=step) for result in results]

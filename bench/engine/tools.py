@@ -46,11 +46,13 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave; `failed` when `text` says why it gave nothing."""
+    """What a tool gave; `failed` when `text` says why it gave nothing. Those of one `step` were
+    called side by side, those of the next one after them."""
 
     call: ToolCall
     text: str
     failed: bool = False
+    step: int = 0
 
 
 @dataclass(frozen=True, slots=True)

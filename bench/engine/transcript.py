@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from bench.engine.tools import ToolCall, ToolResult
+
+BLOCKS = "["  # begins the mark of a call of Claude's, which is JSON
 
 
 class Sender(enum.StrEnum):
@@ -64,6 +67,14 @@ class Said(NamedTuple):
     text: str
 
 
+class Used(NamedTuple):
+    """Tools that were called side by side; `is_newest`: the answer to the newest words goes on with
+    what they gave."""
+
+    results: list[ToolResult]
+    is_newest: bool
+
+
 class Transcript:
     """The conversation so far, in the order it was said."""
 
@@ -113,10 +124,10 @@ class Transcript:
                 continue
             if not messages or messages[-1]["role"] != "assistant":
                 messages.append({"role": "assistant", "content": None})
-            messages[-1]["tool_calls"] = [_openai_call(result.call) for result in entry]
+            messages[-1]["tool_calls"] = [_openai_call(result.call) for result in entry.results]
             messages += [
                 {"role": "tool", "tool_call_id": result.call.id, "content": result.text}
-                for result in entry
+                for result in entry.results
             ]
         return messages
 
@@ -126,26 +137,29 @@ class Transcript:
         """Messages as Claude takes them: roles alternate, the user begins.
 
         `silence` stands for the user where the bot spoke unasked, at the beginning and at the end;
-        without it the bot's first words are left out.
+        without it the bot's first words are left out. The `mark` of a call holds the blocks of
+        thought before it, in JSON: they go back, first of all, as long as its answer goes on.
         """
         turns: list[tuple[str, list[dict[str, Any]]]] = []
 
-        def add(role: str, blocks: list[dict[str, Any]]) -> None:
+        def add(role: str, blocks: list[dict[str, Any]]) -> list[dict[str, Any]]:
             if turns and turns[-1][0] == role:
                 turns[-1][1].extend(blocks)
-                return
+                return turns[-1][1]
             if not turns and role == "assistant":
                 if not silence:
-                    return
+                    return []
                 turns.append(("user", [_text(silence)]))
             turns.append((role, blocks))
+            return blocks
 
         for entry in self._entries(cut_off):
             if isinstance(entry, Said):
                 add("user" if entry.human else "assistant", [_text(entry.text)])
-            else:
-                add("assistant", [_anthropic_call(result.call) for result in entry])
-                add("user", [_anthropic_result(result) for result in entry])
+                continue
+            turn = add("assistant", [_anthropic_call(result.call) for result in entry.results])
+            turn[:0] = _thoughts(entry)
+            add("user", [_anthropic_result(result) for result in entry.results])
         if silence and (not turns or turns[-1][0] == "assistant"):
             add("user", [_text(silence)])
         return [{"role": role, "content": _content(blocks)} for role, blocks in turns]
@@ -169,33 +183,38 @@ class Transcript:
             if isinstance(entry, Said):
                 add("user" if entry.human else "model", [{"text": entry.text}])
             else:
-                add("model", [_gemini_call(result.call) for result in entry])
-                add("user", [_gemini_result(one) for one in entry])
+                add("model", [_gemini_call(result.call) for result in entry.results])
+                add("user", [_gemini_result(one) for one in entry.results])
         if silence and (not contents or contents[-1]["role"] == "model"):
             add("user", [{"text": silence}])
         return contents
 
-    def _entries(self, cut_off: str) -> list[Said | list[ToolResult]]:
+    def _entries(self, cut_off: str) -> list[Said | Used]:
         """What was said, and what tools gave after the user's words that they helped to answer.
 
         The newest results end the history: what was heard of an answer that goes on comes first.
         """
-        entries: list[Said | list[ToolResult]] = []
-        newest: list[ToolResult] = []
+        entries: list[Said | Used] = []
+        newest: list[Used] = []
         asked = self.last(Sender.HUMAN)
         for message in self.event_logs:
             if (text := message.text).strip():
                 mark = cut_off if message.interrupted else ""
                 entries.append(Said(message.sender is Sender.HUMAN, text + mark))
             if message is asked:
-                newest = message.tools
-            elif message.tools:
-                entries.append(message.tools)
-        return [*entries, newest] if newest else entries
+                newest = _steps(message.tools, is_newest=True)
+            else:
+                entries += _steps(message.tools, is_newest=False)
+        return [*entries, *newest]
 
     def _add(self, message: Message) -> Message:
         self.event_logs.append(message)
         return message
+
+
+def _steps(results: Iterable[ToolResult], *, is_newest: bool) -> list[Used]:
+    steps = itertools.groupby(results, key=lambda result: result.step)
+    return [Used(list(those), is_newest) for _, those in steps]
 
 
 def _openai_call(call: ToolCall) -> dict[str, Any]:
@@ -211,6 +230,12 @@ def _text(text: str) -> dict[str, Any]:
 
 def _anthropic_call(call: ToolCall) -> dict[str, Any]:
     return {"type": "tool_use", "id": call.id, "name": call.name, "input": _arguments(call)}
+
+
+def _thoughts(used: Used) -> list[dict[str, Any]]:
+    """Claude's blocks of thought before a call; what else a mark holds is another vendor's."""
+    mark = used.results[0].call.mark if used.is_newest else ""
+    return json.loads(mark) if mark.startswith(BLOCKS) else []
 
 
 def _anthropic_result(result: ToolResult) -> dict[str, Any]:
@@ -229,7 +254,8 @@ def _gemini_call(call: ToolCall) -> dict[str, Any]:
     part: dict[str, Any] = {
         "function_call": {"id": call.id, "name": call.name, "args": _arguments(call)}
     }
-    return part | ({"thought_signature": call.mark} if call.mark else {})
+    is_signature = call.mark and not call.mark.startswith(BLOCKS)
+    return part | ({"thought_signature": call.mark} if is_signature else {})
 
 
 def _gemini_result(result: ToolResult) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any, cast
 
 import anthropic
 import httpx2
-from anthropic.types import RawMessageStreamEvent
+from anthropic.types import RawContentBlockDelta, RawMessageStreamEvent
 
 from bench.engine.agent import BaseAgent, GeneratedResponse
 from bench.engine.synthesizer import BaseMessage
@@ -32,6 +34,7 @@ KEY_VARIABLE = "ANTHROPIC_API_KEY"
 MAX_TOKENS = 1024  # of an answer; the service wants a bound …
 MAX_TOKENS_THINKING = 8192  # … in which thoughts count
 LOOK_AT = {401: KEY_VARIABLE, 403: KEY_VARIABLE, 404: "llm_model"}
+THOUGHTS = ("thinking", "redacted_thinking")  # kinds of blocks
 STATUS_OF = {
     "authentication_error": 401,
     "permission_error": 403,
@@ -154,6 +157,7 @@ class _Reading:
         self.stop_reason = ""
         self._usage = dict[str, int]()
         self._calls = dict[int, tuple[str, str, list[str]]]()  # id, name, fragments, by block
+        self._thoughts = dict[int, dict[str, Any]]()  # whole blocks, which go back with a call
 
     @property
     def is_empty(self) -> bool:
@@ -174,12 +178,13 @@ class _Reading:
             case "content_block_start" if event.content_block.type == "tool_use":
                 block = event.content_block
                 self._calls[event.index] = block.id, block.name, []
+            case "content_block_start" if event.content_block.type in THOUGHTS:
+                self._thoughts[event.index] = event.content_block.model_dump(exclude_none=True)
             case "content_block_delta" if event.delta.type == "text_delta":
                 self.spoke = self.spoke or bool(event.delta.text)
                 return GeneratedResponse(BaseMessage(event.delta.text))
             case "content_block_delta":
-                if event.delta.type == "input_json_delta":
-                    self._calls[event.index][2].append(event.delta.partial_json)
+                self._add(event.index, event.delta)
                 return GeneratedResponse(BaseMessage("")) if self.spoke else None
             case "message_delta":
                 self._count(event.usage)
@@ -189,14 +194,27 @@ class _Reading:
                 pass
         return None
 
+    def _add(self, index: int, delta: RawContentBlockDelta) -> None:
+        match delta.type:
+            case "input_json_delta":
+                self._calls[index][2].append(delta.partial_json)
+            case "thinking_delta":
+                self._thoughts[index]["thinking"] += delta.thinking
+            case "signature_delta":
+                self._thoughts[index]["signature"] = delta.signature
+            case _:
+                pass
+
     def _count(self, usage: anthropic.BaseModel) -> None:
         """Later counts replace earlier ones: they are cumulative."""
         counts = usage.model_dump(exclude_none=True)
         self._usage |= {name: count for name, count in counts.items() if isinstance(count, int)}
 
     def _end(self) -> GeneratedResponse:
+        thoughts = [block for _, block in sorted(self._thoughts.items())]
+        marks = itertools.chain([json.dumps(thoughts) if thoughts else ""], itertools.repeat(""))
         calls = tuple(
-            ToolCall(id_, name, "".join(fragments) or "{}")
+            ToolCall(id_, name, "".join(fragments) or "{}", next(marks))
             for id_, name, fragments in self._calls.values()
         )
         return GeneratedResponse(BaseMessage(""), usage=self._usage, tool_calls=calls)

@@ -94,10 +94,48 @@ def test_fragments_of_calls_and_blocks_of_other_kinds():
     assert "".join(response.message.text for response in found) == "Let me see."
     assert len(found) == 7  # a stream in which something happens is no stalled one
     assert found[-1].tool_calls == (
-        ToolCall("toolu_1", "free_tables", '{"day": "Monday"}'),
+        ToolCall("toolu_1", "free_tables", '{"day": "Monday"}', found[-1].tool_calls[0].mark),
         ToolCall("toolu_2", "free_tables", '{"n": 1}'),
     )
+    assert json.loads(found[-1].tool_calls[0].mark) == [
+        {"type": "thinking", "thinking": "Hm.", "signature": "abc"}
+    ]
     assert found[-1].usage == {"input_tokens": 3, "output_tokens": 9}
+
+
+def test_what_was_thought_before_a_tool_goes_back_with_its_result():
+    async def main():
+        async with (
+            nothing_left(),
+            AnthropicEmulator(REPLIES, thinks=True, aside="One moment.").serving() as emulator,
+        ):
+            agent = agent_at(emulator.url)
+
+            @agent.tools.add
+            def free_tables(day: str) -> str:
+                """How many tables are free."""
+                return "three"
+
+            asked = agent.transcript.add_human_message("Is there a table?")
+            said, calls = "", list[ToolCall]()
+            async for response in agent.generate_response("", False, ""):
+                said += response.message.text
+                calls += response.tool_calls
+            agent.transcript.add_bot_message(said)
+            asked.tools += [await agent.tools.run(call, 1.0) for call in calls]
+            async for response in agent.generate_response("", False, ""):
+                said += response.message.text
+            agent.transcript.add_human_message("When are you open?")
+            async for response in agent.generate_response("", False, ""):
+                said += response.message.text
+            await agent.hang_up()
+            return said, emulator.requests
+
+    said, (_, second, third) = clock.run(main(), virtual=True)
+    assert said == "One moment.There are three.We are open from nine to five."
+    kinds = [block["type"] for block in second["messages"][1]["content"]]
+    assert kinds == ["thinking", "text", "tool_use"]
+    assert "thinking" not in str(third["messages"])  # that answer is over
 
 
 @pytest.mark.parametrize(

@@ -286,3 +286,14 @@ def test_a_result_that_is_still_to_come_is_waited_for():
         return later()
 
     assert [piece.message.text for piece in answer(agent)] == ["three", ""]
+
+
+def test_every_round_is_a_step_of_its_own():
+    agent = Waiter(ToolCall("a", "look"), ToolCall("b", "look"), rounds=3)
+
+    @agent.tools.add
+    def look() -> str:
+        return "there"
+
+    answer(agent)
+    assert [result.step for result in agent.transcript.event_logs[0].tools] == [0, 0, 1, 1, 2, 2]

@@ -1,5 +1,7 @@
 """The history in every provider's form, and who was heard."""
 
+import json
+
 import pytest
 
 from bench.engine.tools import ToolCall, ToolResult
@@ -186,6 +188,37 @@ def test_tools_in_gemini_contents():
         {"role": "model", "parts": [{"text": "One moment."}, *calls]},
         {"role": "user", "parts": results},
     ]
+
+
+def test_tools_that_were_called_one_after_the_other_are_shown_so():
+    thought = [{"type": "thinking", "thinking": "Hm.", "signature": "s"}]
+    first = ToolCall("a", "look_up", mark=json.dumps(thought))
+    then = ToolCall("c", "book", mark="bWFyaw==")
+    transcript = Transcript()
+    asked = transcript.add_human_message("A table, please.")
+    asked.tools += [
+        ToolResult(first, "three", step=0),
+        ToolResult(ToolCall("b", "closing_time"), "five", step=0),
+        ToolResult(then, "booked", step=1),
+    ]
+    transcript.add_bot_message("One moment.")
+    openai = transcript.to_openai_messages()
+    assert [one["role"] for one in openai] == [
+        *("user", "assistant", "tool", "tool"),
+        *("assistant", "tool"),
+    ]
+    _, said, _, called, _ = transcript.to_anthropic_messages()
+    assert [block["type"] for block in said["content"]] == [
+        *("thinking", "text"),
+        *("tool_use", "tool_use"),
+    ]
+    assert [block["type"] for block in called["content"]] == ["tool_use"]
+    contents = transcript.to_gemini_contents()
+    assert [one["role"] for one in contents] == ["user", "model", "user", "model", "user"]
+    assert contents[3]["parts"][0]["thought_signature"] == "bWFyaw=="
+    assert "signature" not in str(contents[1])
+    transcript.add_human_message("Thanks.")
+    assert "thinking" not in str(transcript.to_anthropic_messages())
 
 
 def test_a_message_follows_what_is_heard_until_it_is_settled():
