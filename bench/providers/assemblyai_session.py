@@ -14,12 +14,14 @@ from assemblyai.streaming.v3 import (
     RealTimeEvents,
     RealTimeParameters,
     RealTimeTranscriberOptions,
+    async_client,
 )
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
-from bench.providers.connections import CONNECT_SECONDS, HANG_UP_SECONDS, quoted, refused
+from bench.providers.connections import CONNECT_SECONDS, HANG_UP_SECONDS, quoted, refused, tls
 from bench.settings import Secret
 
 PROVIDER = "assemblyai"
@@ -41,6 +43,15 @@ logging.getLogger("websockets.client").addFilter(
 logging.getLogger("assemblyai.streaming.v3.async_client").addFilter(
     lambda record: not str(record.msg).startswith(("Streaming error", "Connection "))
 )
+
+
+def _opening(uri: str, additional_headers: dict[str, Any]) -> connect:
+    secure = uri.startswith("wss:")
+    return connect(uri, additional_headers=additional_headers, ssl=tls() if secure else None)
+
+
+# The SDK leaves TLS to the library, which would make a context for each session: 30 ms of the loop.
+async_client.websocket_connect_async = _opening
 
 WANTED = (
     RealTimeEvents.Begin,

@@ -13,6 +13,7 @@ from assemblyai.streaming.v3 import (
     RealTimeParameters,
     RealTimeSessionParameters,
     RealTimeTranscriberOptions,
+    async_client,
 )
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosedError
@@ -24,6 +25,7 @@ from bench.errors import ConfigError
 from bench.events import ProviderFailed, Word
 from bench.providers import assemblyai_session
 from bench.providers.assemblyai import AssemblyAITranscriber
+from bench.providers.connections import tls
 from bench.providers.paced_frames import PacedFrames
 from bench.settings import Secret
 from bench.simulation.faults import Fault
@@ -522,6 +524,16 @@ def test_hanging_up_says_goodbye():
     assert (controls, gone) == (["Terminate"], [])
     assert goodbyes == [pytest.approx(1.0, abs=0.02)]
     assert at <= 1.05
+
+
+def test_sessions_share_the_one_tls_context():
+    session, other = (
+        async_client.websocket_connect_async("wss://there", {"Authorization": KEY})
+        for _ in range(2)
+    )
+    assert session.create_connection_kwargs["ssl"] is other.create_connection_kwargs["ssl"] is tls()
+    plain = async_client.websocket_connect_async("ws://there", {"Authorization": KEY})
+    assert plain.create_connection_kwargs["ssl"] is None
 
 
 def test_warming_up_asks_nobody():
