@@ -5,6 +5,8 @@ import asyncio
 import pytest
 
 from bench import clock
+from bench.engine.microphone import Microphone
+from bench.engine.settings import ConversationSettings
 from bench.engine.transcriber import AUDIO_QUEUE_SIZE, BaseTranscriber, Transcription
 from bench.errors import BrokenStream
 from bench.events import AudioDropped, ProviderFailed, WorkerFailed
@@ -145,6 +147,25 @@ def test_a_voice_that_nothing_answers_is_a_stall():
     ears = Mute()
     assert failed(ears, voice_at=5.0) == ["Stalled"]
     assert ears.opened == pytest.approx([0.0, 5.0 + 0.7 + 8.0])
+
+
+def test_the_microphone_tells_of_a_voice():
+    async def main() -> tuple[list[str], list[float]]:
+        ears = Mute()
+        microphone = Microphone(
+            ears, lambda window: float(any(window)), ConversationSettings(), lambda *_: None
+        )
+        ears.start()
+        for step in range(600):
+            await clock.sleep_until(step * 0.02)
+            microphone.hear(CHUNK if 50 <= step < 100 else bytes(640))
+        await ears.terminate()
+        assert ears.trace is not None
+        return [fact.kind for fact in ears.trace.of(ProviderFailed)], ears.opened
+
+    kinds, opened = clock.run(main(), virtual=True)
+    assert kinds == ["Stalled"]
+    assert opened[1] == pytest.approx(1.0 + 0.7 + 8.0, abs=0.06)  # windows of 32 ms
 
 
 def test_any_answer_will_do_and_a_cough_wants_none():
