@@ -226,6 +226,26 @@ def test_what_the_protocol_does_not_hold_is_a_broken_stream(pieces: tuple[str, .
         told(*pieces)
 
 
+def test_what_services_put_around_an_answer():
+    """Comments that keep a line open, a filter's chunk without a choice, an end without a delta."""
+    end = {"index": 0, "delta": None, "finish_reason": "stop"}
+    found = told(
+        ": being processed\n\n",
+        'data: {"id": "", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}\n\n',
+        event(role="assistant", content=None, reasoning_content="Hm."),
+        ": still being processed\r\n\r\n",
+        event(content="Yes."),
+        f"data: {json.dumps({'id': 'c', 'choices': [end]})}\n\n",
+        "data: [DONE]\n\n",
+    )
+    assert [response.message.text for response in found] == ["Yes."]
+
+
+def test_a_refusal_in_words_is_said():
+    found = told(event(refusal="I cannot"), event(refusal=" say."), event(finish="stop"))
+    assert "".join(response.message.text for response in found) == "I cannot say."
+
+
 def test_counts_that_come_with_every_chunk_are_no_first_piece():
     usage = '"usage": {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3}'
     began = event(content="").replace('{"id": "c"', '{"id": "c", ' + usage)
