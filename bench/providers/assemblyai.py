@@ -33,6 +33,7 @@ FRAME_SAMPLES = 800  # 50 ms, the least that a frame may hold
 PACE = 4.0  # times real time, at which what was held back is sent
 BURST_SAMPLES = 3200
 KEEP_ALIVE_SECONDS = 4.0  # without audio
+LONG_SILENCE_MILLISECONDS = 1500  # in a turn: more than a conversation would wait by itself
 UNSETTLED_SAMPLES = 2 * SAMPLE_RATE  # before a heartbeat: of words that are not told yet
 
 
@@ -66,6 +67,8 @@ class AssemblyAITranscriber(BaseTranscriber):
         except ValueError as error:
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{self.provider} cannot be used like that: {reason}") from None
+        longest = self._parameters.max_turn_silence or 0
+        self._is_patient = longest > LONG_SILENCE_MILLISECONDS
         self._utterances = Utterances()
         self._ended = -1  # the newest turn of this session that is over
         self._order = -1  # the newest of all
@@ -147,6 +150,8 @@ class AssemblyAITranscriber(BaseTranscriber):
         said = _read(event, self._utterances.name, self.placed)
         if said.is_final:
             self._ended = event.turn_order
+        elif self._is_patient:
+            said.ends_turn = False
         self._speaking = not said.is_final and bool(said.message)
         if not said.is_final and said.message == self._utterances.told:
             return  # it says several times how things stand
@@ -201,6 +206,6 @@ def _read(event: TurnEvent, utterance_id: str, placed: Callable[[int], int]) -> 
         min((word.confidence for word in words), default=1.0),
         final,
         words=words,
-        ends_turn=final,
+        ends_turn=True if final else None,
         utterance_id=utterance_id,
     )

@@ -139,12 +139,23 @@ def test_a_turn_grows_over_its_pauses_and_its_end_is_a_final_that_ends_the_turn(
     ]
     assert [one.utterance_id for one in said] == ["u1"] * 6 + ["u2"] * 3
     assert [one.ends_turn for one in said if one.is_final] == [True, True]
-    assert {one.ends_turn for one in said if not one.is_final} == {False}
+    assert {one.ends_turn for one in said if not one.is_final} == {None}
     assert session == {
         "sample_rate": "16000",
         "speech_model": "universal-streaming-english",
         "session_heartbeat": "True",
     }
+
+
+def test_who_allows_long_pauses_keeps_the_turn_open_through_them():
+    async def main():
+        async with served({"max_turn_silence": 3000}) as (_, listener):
+            await microphone(listener, 3.0)
+            return heard(listener)
+
+    *partials, final = clock.run(main(), virtual=True)
+    assert {one.ends_turn for one in partials} == {False}
+    assert final.ends_turn
 
 
 def test_a_turn_whose_end_never_comes_is_not_the_next_one():
