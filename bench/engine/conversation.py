@@ -14,7 +14,7 @@ from bench.engine.closing import close_all
 from bench.engine.idle import IdleWatch
 from bench.engine.microphone import Microphone
 from bench.engine.output import OutputDevice
-from bench.engine.parts import backups_of, set_rate, shown, warm_up
+from bench.engine.parts import backups_of, prepare, shown, warm_up
 from bench.engine.road import Road
 from bench.engine.settings import ConversationSettings
 from bench.engine.synthesizer import BaseMessage, BaseSynthesizer
@@ -85,9 +85,9 @@ class StreamingConversation:
     # What a user of the engine does
 
     async def start(self) -> None:
-        """Begin: clients are made ready, workers run, the greeting is said. A second call changes
-        nothing."""
+        """Begin: clients are made ready, workers run, a greeting is said; once and for all."""
         if not self._open and not self.end_reason:
+            prepare(self.synthesizer, self.output_device.sampling_rate, self.settings.response_mode)
             await warm_up(self.transcriber, self.agent, self.synthesizer)
         self.begin()
 
@@ -98,7 +98,7 @@ class StreamingConversation:
         self._open = True
         self.trace.start()
         self.trace.record(ConversationStarted(self._shown_settings()))
-        set_rate(self.synthesizer, self.output_device.sampling_rate)
+        prepare(self.synthesizer, self.output_device.sampling_rate, self.settings.response_mode)
         for worker in self._road.workers:
             worker.start()
         if self.settings.greeting:
@@ -267,7 +267,7 @@ class StreamingConversation:
         changes, self._pending = self._pending, {}
         synthesizer = changes.pop("synthesizer", None)
         if synthesizer is not None:
-            set_rate(synthesizer, self.output_device.sampling_rate)
+            prepare(synthesizer, self.output_device.sampling_rate, self.settings.response_mode)
             self._retired.append(self.synthesizer)
             self.synthesizer = self._road.answering.synthesizer = synthesizer
         self.settings = self.settings.changed(**changes)

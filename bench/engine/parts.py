@@ -22,11 +22,11 @@ NOTHING_TO_WARM = (BaseTranscriber.warm_up, BaseAgent.warm_up, BaseSynthesizer.w
 logger = logging.getLogger(__name__)
 
 
-def set_rate(synthesizer: BaseSynthesizer, rate: int) -> None:
-    """Have a voice and its backup speak at so many Hz."""
-    synthesizer.sampling_rate = rate
-    if synthesizer.backup is not None:
-        synthesizer.backup.sampling_rate = rate
+def prepare(synthesizer: BaseSynthesizer, rate: int, response_mode: str) -> None:
+    """Have a voice and its backup speak at so many Hz, and know how answers will come to them."""
+    for voice in (synthesizer, synthesizer.backup):
+        if voice is not None:
+            voice.sampling_rate, voice.will_stream = rate, response_mode == "tokens"
 
 
 async def warm_up(*parts: Part) -> None:

@@ -66,11 +66,12 @@ class BaseSynthesizer:
     `sampling_rate` (Hz) is set by the conversation to its output device's rate before the first
     call; `chunk_size` in `create_speech` is bytes of PCM at that rate. `backup` speaks when this
     one fails: the rest of a sentence, where it broke off in the middle. `streams_text` says that
-    it has `create_streamed_speech` too.
+    it has `create_streamed_speech` too, `will_stream`, before it is warmed up, that it is wanted.
     """
 
     provider = ""
     streams_text = False
+    will_stream = False
     voice = ""
     backup: BaseSynthesizer | None = None
     account: Account | None = None  # units: characters

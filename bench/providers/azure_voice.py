@@ -55,8 +55,11 @@ class AzureSynthesizer(BaseSynthesizer):
         self._taking_text: Booth | None = None
 
     async def warm_up(self) -> None:
-        """Open the connection; whether that worked is for the first text to tell."""
-        await self._for_whole().open(self._rate).ready()
+        """Open what connections there will be; whether that worked is for the first texts to
+        tell."""
+        booths = [self._for_whole(), *([self._for_written()] if self.will_stream else [])]
+        for mouth in [booth.open(self._rate) for booth in booths]:
+            await mouth.ready()
 
     async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
         """Begin to say `message`; words are known as they are told, ahead of their audio."""
@@ -68,12 +71,10 @@ class AzureSynthesizer(BaseSynthesizer):
     ) -> SynthesisResult:
         """Begin to say a text that is still being written, word by word as it comes; closing the
         result closes `texts`."""
-        if self._taking_text is None:
-            key = self._subscription.key
-            self._taking_text = Booth(lambda rate: self._service(rate, takes_text=True), key)
-        self._taking_text.open(self._rate)
+        booth = self._for_written()
+        booth.open(self._rate)
         text = WrittenText(SpokenWords("", self.sampling_rate), texts)
-        return self._speech(self._taking_text, text, chunk_size)
+        return self._speech(booth, text, chunk_size)
 
     async def terminate(self) -> None:
         """Hang up."""
@@ -95,6 +96,12 @@ class AzureSynthesizer(BaseSynthesizer):
         if self._booth is None:
             self._booth = Booth(self._service, self._subscription.key)
         return self._booth
+
+    def _for_written(self) -> Booth:
+        if self._taking_text is None:
+            key = self._subscription.key
+            self._taking_text = Booth(lambda rate: self._service(rate, takes_text=True), key)
+        return self._taking_text
 
     def _service(self, rate: int, *, takes_text: bool = False) -> SpeechConfig:
         config = self._subscription.service(takes_text=takes_text)

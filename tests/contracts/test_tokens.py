@@ -378,6 +378,8 @@ def test_a_conversation_in_which_it_is_cut_off(vendor: str):
         async with speaking(vendor, factor=lambda: 0.5) as (server, voice):
             talk, speaker = await said(voice, "tokens", 1.0, then_seconds=0.5)
             await noticed(server)
+            if vendor == "azure":  # both of its connections were opened before the first text
+                assert len(server.connections) == 3  # and one after the stop
             return talk, speaker
 
     talk, speaker = clock.run(main())
