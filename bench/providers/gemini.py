@@ -137,7 +137,9 @@ class GeminiAgent(BaseAgent):
                 base_url=self._url,
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,  # else aiohttp is used wherever it is installed
-                httpx_client=httpx2.Client(verify=tls()),  # else it makes a TLS context for nobody
+                # Else it makes TLS contexts for nobody, each for as long as a tenth of a second.
+                httpx_client=httpx2.Client(verify=tls()),
+                async_client_args={"ssl": tls()},
             )
             self._client = genai.Client(
                 vertexai=False, api_key=self._key.reveal(), http_options=options
