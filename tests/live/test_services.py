@@ -5,7 +5,10 @@ Never by default: `pytest -m live tests/live`, with the keys in the environment 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +177,38 @@ def test_a_sentence_is_spoken(case: Case):
     pcm = clock.run(main())
     assert 1.0 <= len(pcm) / 32_000 <= 8.0
     assert any(pcm[: -CHUNK or None])
+
+
+@each("voice")
+def test_a_text_is_spoken_while_it_is_written(case: Case):
+    """Its end is written once something was heard, or was not for some seconds."""
+    voice, beginning = live(case), f"{SENTENCE} On weekends, "
+    if not voice.streams_text:
+        pytest.skip("it is given whole sentences")
+
+    async def main() -> tuple[int, str]:
+        heard, samples = asyncio.Event(), 0
+
+        async def texts() -> AsyncGenerator[str, None]:
+            for place in range(0, len(beginning), 3):
+                yield beginning[place : place + 3]
+            with contextlib.suppress(TimeoutError):
+                async with clock.deadline(2.0):
+                    await heard.wait()
+            yield "we are closed."
+
+        try:
+            result = await voice.create_streamed_speech(texts(), CHUNK)
+            async for piece in result.chunk_generator:
+                samples += len(piece.chunk) // 2
+                heard.set()
+            return samples, result.get_message_up_to(samples / 16_000)
+        finally:
+            await voice.terminate()
+
+    samples, words = clock.run(main())
+    assert 2.0 <= samples / 16_000 <= 12.0
+    assert plain(words) == plain(f"{beginning}we are closed.")
 
 
 @each()
