@@ -17,7 +17,7 @@ from tests.browser.test_page import call, go_to, opened, until
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120)]
 
 POLLY = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
-READY = dict.fromkeys(("ELEVENLABS_API_KEY", *POLLY), "none")
+READY = dict.fromkeys(("OPENAI_API_KEY", "ELEVENLABS_API_KEY", *POLLY), "none")
 SLOW = """(ms) => {
   const { fetch } = window;
   window.fetch = async (url, ...rest) => {
@@ -87,6 +87,21 @@ def test_a_choice_whose_sdk_is_still_imported_is_in_the_conversation(
     voice = conversation.synthesizer
     assert isinstance(voice, Voice)
     assert voice.asked["voiceProvider"] == "polly"
+
+
+def test_who_listens_takes_any_words_when_the_agent_is_no_script(page: Tab, far: FarPage) -> None:
+    go_to(page, "Settings")
+    wide, narrow = (page.page.get_by_label(name) for name in ("Open: any words", "Vocabulary:"))
+    assert narrow.is_checked()
+    pick(page, "Agent", "OpenAI")
+    page.wait("talkbench.start().transcriber_mode === 'open'")
+    assert wide.is_checked()
+    narrow.check()
+    page.page.wait_for_selector("#settings-told [role=alert] >> text=has to take any words")
+    page.wait("document.querySelector('input[value=open]').checked")
+    pick(page, "Agent", "Front desk")
+    page.wait("talkbench.start().transcriber_mode === 'vocabulary'")
+    assert narrow.is_checked()
 
 
 def test_a_slider_that_is_dragged_ends_where_it_was_let_go(page: Tab, far: FarPage) -> None:

@@ -26,6 +26,7 @@ LONGEST_KEY = 400
 # Gradio takes an update without a value for "leave it".
 BACK_UNLESS_CHANGED = """(now, {{ refused }}) =>
   refused?.name === '{name}' && refused.value === now ? refused.back : {{ __type__: 'update' }}"""
+ON_PROVIDERS = ("transcriber_mode",)  # depend on who was chosen
 SAY_IN_THE_CALL = "(text) => [window.talkbench?.say(text) ? '' : text]"
 
 Made = list[tuple[Control, Component]]
@@ -84,7 +85,7 @@ def _controls(handlers: SettingsHandlers, quietly: dict[str, Any]) -> Made:
 def _on_change(
     handlers: SettingsHandlers, made: Made, first: list[Component], quietly: dict[str, Any]
 ) -> None:
-    dependent = [(control, component) for control, component in made if control.offered]
+    dependent = [pair for pair in made if pair[0].offered or pair[0].name in ON_PROVIDERS]
     for control, component in made:
         beside = [pair for pair in dependent if control.offered and pair[0] is not control]
         done = component.change(  # pyright: ignore[reportAttributeAccessIssue]

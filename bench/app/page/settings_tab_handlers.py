@@ -18,6 +18,7 @@ from bench.assembly import MODELS, Settings, assemble_synthesizer, load
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.errors import ConfigError, TalkbenchError, redacted
 from bench.providers.handler import ROLES, ProviderState, Role
+from bench.providers.known import FRONT_DESKS
 
 Voice = Callable[[dict[str, Any]], BaseSynthesizer]
 WHOSE: dict[str, Role] = {}
@@ -154,6 +155,7 @@ class SettingsHandlers:
         """
         self._refuse_what_is_not_ready(visit, control.name, value)
         asked = self._asked(control.name, control.asked(value))
+        asked |= self._understanding(visit, asked, control.name)
         if (role := WHOSE.get(control.name)) is not None:
             await asyncio.to_thread(load, visit.asked | asked, role, base=visit.base)
         return asked
@@ -168,6 +170,24 @@ class SettingsHandlers:
             own = self.base.providers
             asked["voice"] = own.voice if value == own.voiceProvider else None
         return asked
+
+    def _understanding(self, visit: Visit, asked: dict[str, Any], name: str) -> dict[str, Any]:
+        """PocketSphinx knows what callers of the front desk say; with another agent it has to take
+        any words.
+
+        Raises:
+            ConfigError: the other mode was chosen where it knows nothing.
+        """
+        then = defaults(self.base, visit.asked | asked)
+        ears = then["transcriberProvider"], then["transcriberFallback"]
+        if "embedded" not in ears or str(then["llmProvider"]).startswith(FRONT_DESKS):
+            own = self.base.providers.transcriber_mode
+            return {"transcriber_mode": own} if name == "llmProvider" else {}
+        if then["transcriber_mode"] == "open":
+            return {}
+        if name == "transcriber_mode":
+            raise ConfigError(words.NO_VOCABULARY)
+        return {"transcriber_mode": "open"}
 
     def _given(self, visit: Visit, given: dict[str, str]) -> str:
         before = {offer.label for offer in self.offers(visit) if offer.usable}

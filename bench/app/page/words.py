@@ -61,6 +61,10 @@ NOW_READY = "Ready now: {labels}."
 STILL_MISSING = "Nothing is ready by that alone: some want several."
 NO_KEY_TYPED = "No key was typed."
 KEYS_FORGOTTEN = "The keys of this tab are forgotten; a conversation that is on keeps its own."
+NO_VOCABULARY = (
+    "PocketSphinx knows the vocabulary of the front desk’s callers alone: with another agent it "
+    "has to take any words."
+)
 NOTHING_TO_EXPORT = "There is nothing to export yet: have a conversation first."
 NOT_RECORDED = "This server keeps no recordings."
 TOO_LONG_TO_SAY = "That is too long for a preview: {most} letters at most."
