@@ -633,7 +633,7 @@ def test_the_emulators_serve_the_plain_sdk(how: str):
 
 
 def test_text_may_be_streamed_by_the_plain_sdk():
-    """A preview of the vendor's; what the adapter makes of it stands in `test_tokens_by_the_wall_clock.py`."""
+    """A preview of the vendor's."""
 
     def spoken(url: str) -> bytes:
         path = "/tts/cognitiveservices/websocket/v2"
