@@ -24,6 +24,9 @@ from bench.settings import Secret
 
 T = TypeVar("T")
 
+with httpx2.Client(verify=tls()):
+    pass  # What is put off until then is done now: adapters are imported beside the loop.
+
 LINGER_SECONDS = 0.1  # for what follows an answer: a stream that is read to its end stays open
 
 ORDINARY = ("stop", "end_turn", "STOP")  # reasons for an end

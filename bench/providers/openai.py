@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 import openai
-import openai.resources.chat  # which the SDK puts off until it is used, in the loop
+import openai.resources.chat.chat  # which the SDK puts off until it is used, in the loop
 from openai.types.chat import ChatCompletionChunk
 from openai.types.chat.chat_completion_chunk import Choice, ChoiceDeltaToolCall
 
