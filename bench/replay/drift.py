@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,8 @@ from bench.metrics.words import words_of
 from bench.providers.cassette import ROLES, Answered, Cassette, Heard, Part, Spoke
 from bench.replay.word_diff import word_diff
 
-LATER_SECONDS, LATER_FACTOR = 0.1, 1.5  # both, for a latency to count as changed
+LATER_SECONDS, LATER_FACTOR = 0.1, 1.5  # both, for a latency to count as changed …
+FEW, FEWS_FACTOR = 5, 3.0  # … and the factor for fewer measurements than that, which luck moves
 PLACE_SECONDS = 0.15  # that a word may lie elsewhere
 LENGTH_SHARE = 0.15  # that a speech may be longer or shorter
 LOUDNESS_DB = 3.0
@@ -49,7 +51,7 @@ def _parts(was: Cassette, now: Cassette) -> Iterator[Drift]:
         part, today = was.parts.get(role), now.parts.get(role)
         for name in ("provider", "model", "voice", "rate") if part and today else ("provider",):
             before, after = getattr(part, name, "nobody"), getattr(today, name, "nobody")
-            if before != after:
+            if before != after and 0 not in (before, after):  # who said nothing has no rate
                 yield Drift(role, name, str(before), str(after))
 
 
@@ -109,7 +111,15 @@ def _failures(
 ) -> Iterator[Drift]:
     before, after = ([one.failed.kind for one in events if one.failed] for events in (was, now))
     if before != after:
-        yield Drift(role, "failures", ", ".join(before) or "none", ", ".join(after) or "none")
+        yield Drift(role, "failures", _counted(before), _counted(after))
+
+
+def _counted(kinds: Sequence[str]) -> str:
+    """Each kind of failure, and how often."""
+    counts = Counter(kinds).items()
+    return (
+        ", ".join(kind if count == 1 else f"{count} × {kind}" for kind, count in counts) or "none"
+    )
 
 
 def _finals(heard: Sequence[Heard]) -> list[tuple[Heard, Mapping[str, Any]]]:
@@ -144,7 +154,8 @@ def _later(role: str, what: str, was: Sequence[float], now: Sequence[float]) -> 
         return
     before, after = statistics.median(was), statistics.median(now)
     low, high = sorted((before, after))
-    if high - low > LATER_SECONDS and high > LATER_FACTOR * low:
+    factor = LATER_FACTOR if min(len(was), len(now)) >= FEW else FEWS_FACTOR
+    if high - low > LATER_SECONDS and high > factor * low:
         yield Drift(role, what, f"{before * 1000:.0f} ms", f"{after * 1000:.0f} ms")
 
 

@@ -8,12 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bench.events import ProviderFailed
 from bench.metrics.figures import run_figures
 from bench.metrics.session import quantile
 from bench.replay.comparison import Comparison
 from bench.replay.runs import Run, Status, Verdict
 from bench.report.telling import SIMULATED, cells, verdict_line, worst
 
+MOST_FAILURES = 3  # of a run's providers, that are told
 COLOURS: dict[Status, str] = {
     "pass": "green",
     "fail": "bold red",
@@ -34,7 +36,8 @@ def show(
         console.print(f"stack: {escape(stacks.pop())}", style="dim")
     console.print(_table(runs))
     for run in runs:
-        _print_reasons(run.name, [run.void] * bool(run.void), run.verdicts, console)
+        reasons = [run.void] * bool(run.void) + _failures(run)
+        _print_reasons(run.name, reasons, run.verdicts, console)
     _print_reasons("across repeats", [], across, console)
     if comparison is not None:
         console.print(escape(comparison.text()), soft_wrap=True)
@@ -67,6 +70,14 @@ def _middle(seconds: Iterable[float | None]) -> str:
     """The median in milliseconds; a dash when there is nothing to take it of."""
     middle = quantile(sorted(value for value in seconds if value is not None), 0.5)
     return "–" if middle is None else f"{middle * 1000:.0f}"
+
+
+def _failures(run: Run) -> list[str]:
+    """The first failures of providers in a run that did not pass: of all else, often the reason."""
+    if run.status == "pass":
+        return []
+    told = (f"{one.provider}: {one.kind}: {one.message}" for one in run.trace.of(ProviderFailed))
+    return list(dict.fromkeys(told))[:MOST_FAILURES]
 
 
 def _print_reasons(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,8 @@ def record_command(asked: argparse.Namespace) -> int:
         console.print(escape(f"{fact.provider}: {fact.kind}: {fact.message}"))
     if was is None:
         cassette.write(asked.out)
-        console.print(escape(f"{asked.out}: {len(cassette.events)} events of {stack.name}"))
+        told = f"{asked.out}: events of {', '.join(_counted(cassette))}"
+        console.print(escape(told), soft_wrap=True)
         again = f"talkbench replay {asked.scenario} {_played_by(asked.out)}"
         console.print(escape(again), soft_wrap=True)
         return SAME
@@ -88,6 +90,11 @@ def _stack(scenario: Scenario, asked: argparse.Namespace, was: Cassette | None) 
         tts=asked.tts or parts.get("synthesizer", usual.tts),
         voice=usual.voice,
     )
+
+
+def _counted(cassette: Cassette) -> Iterator[str]:
+    for role, part in cassette.parts.items():
+        yield f"{part.provider} ({sum(event.by == role for event in cassette.events)})"
 
 
 def _played_by(folder: Path) -> str:

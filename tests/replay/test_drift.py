@@ -67,6 +67,7 @@ def test_what_is_the_same_has_not_drifted():
         recording(heard("when are you open")),
         recording(heard(shift=0.1)),
         recording(mind=answered(0.45)),
+        recording(mind=answered(1.1)),
         recording(loud=0.8),
     ],
 )
@@ -82,8 +83,8 @@ def test_luck_is_no_drift(now: Cassette):
             Drift("transcriber", "words", "as follows", "When are you [-open?-] {+closed?+}"),
         ),
         (
-            recording(heard(late=0.8)),
-            Drift("transcriber", "final after its last word", "300 ms", "800 ms"),
+            recording(heard(late=1.1)),
+            Drift("transcriber", "final after its last word", "300 ms", "1100 ms"),
         ),
         (
             recording(heard(shift=0.4)),
@@ -99,7 +100,7 @@ def test_luck_is_no_drift(now: Cassette):
             Drift("agent", "tools called", "none", "book"),
         ),
         (recording(loud=0.4), Drift("synthesizer", "loudness", "-11.5 dB", "-19.5 dB")),
-        (recording(slow=0.4), Drift("synthesizer", "first audio", "200 ms", "600 ms")),
+        (recording(slow=0.5), Drift("synthesizer", "first audio", "200 ms", "700 ms")),
     ],
 )
 def test_what_a_provider_owes_is_told(now: Cassette, found: Drift):
@@ -132,3 +133,10 @@ def test_each_voice_and_each_backup_is_held_against_itself():
     assert drift(was, now) == [Drift("agent_fallback", "first text", "300 ms", "1200 ms")]
     del now.parts["agent_fallback"]
     assert drift(was, now) == [Drift("agent_fallback", "provider", "second", "nobody")]
+
+
+def test_five_are_more_than_luck():
+    was, now = recording(), recording(mind=answered(0.7))
+    was.events += [answered() for _ in range(4)]
+    now.events += [answered(0.7) for _ in range(4)]
+    assert drift(was, now) == [Drift("agent", "first text", "400 ms", "700 ms")]

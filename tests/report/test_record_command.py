@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench.errors import ConfigError
 from bench.events import AgentRequested, FellBack, ProviderFailed
 from bench.replay import read, run
 from bench.replay.scenario import Stack
+from bench.report.console import show
 from bench.report.record_command import add_record_parser, recorded
 
 pytestmark = pytest.mark.replay
@@ -77,6 +79,16 @@ def test_a_scenario_names_a_cassette_from_its_own_folder(
         assert not now.trace.of(ProviderFailed)
     with pytest.raises(ConfigError, match="there is no cassette at missing: "):
         run(read(again), stacks=[Stack(llm="recorded:missing")])
+
+
+def test_a_replay_that_does_not_fit_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    assert record("--out", str(tmp_path / "tape")) == 0
+    assert "tape: events of deepgram (" in capsys.readouterr().out
+    name, scenario = f"recorded:{tmp_path / 'tape'}", read(SCENARIO)
+    scenario = replace(scenario, setup=replace(scenario.setup, settings={"greeting": "Hello!"}))
+    show(run(scenario, stacks=[Stack(name, name, name)]), [], None, Console(width=140))
+    why = "elevenlabs: Rejected: 'Hello!' was not said in tape: record it anew"
+    assert why in capsys.readouterr().out
 
 
 def test_another_provider_in_its_place_has_drifted(
