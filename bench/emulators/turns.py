@@ -17,7 +17,7 @@ Silence = Callable[[Sequence[Word]], int | None]
 
 UTTERANCE_PAUSE_SECONDS = 0.1  # between the utterances of a turn
 HALF_SURE_SECONDS = 0.15  # of silence after a sentence …
-HALF_SURE_UNFINISHED_SECONDS = 0.35  # … and after words that do not end one
+HALF_SURE_UNFINISHED_SECONDS = 1.8  # … and after words that do not end one: more is to come
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,9 +186,13 @@ def test_what_is_told_early_is_a_partial_until_the_turn_has_ended():
 
 
 def test_the_protocol_tells_events_in_the_order_of_its_state_machine():
+    truth = TruthFeed()
+    truth.say("one", (Word("Hello.", 8000, 16_000), *WORDS[3:]))
+    truth.say("two", THANKS)
+
     async def main():
-        async with nothing_left(), FluxEmulator(feed()).serving() as server:
-            async with talking(server, "eager_eot_threshold=0.4&eot_threshold=0.8") as socket:
+        async with nothing_left(), FluxEmulator(truth).serving() as server:
+            async with talking(server, "eager_eot_threshold=0.4&eot_threshold=0.9") as socket:
                 return await messages(socket, 250), socket.close_code
 
     told, code = clock.run(main(), virtual=True)
