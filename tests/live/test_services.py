@@ -37,7 +37,7 @@ PLACE_SECONDS = 0.3  # by which two recognisers may differ over where a word lie
 A_FILE = "GOOGLE_APPLICATION_CREDENTIALS"  # names one, and is no key itself
 
 
-def live(case: Case, *, wrong: str = "", **settings: str) -> Any:
+def live(case: Case, *, wrong: str = "", **settings: Any) -> Any:
     """The adapter at its vendor's own address, with the keys there are, or a `wrong` one."""
     if case.missing:
         pytest.skip(case.missing)
@@ -143,6 +143,14 @@ def test_a_sentence_is_heard_and_its_words_are_where_they_were_said(case: Case):
     common = [(begin - there[word]) / 16_000 for word, begin, _ in known if word in there]
     assert len(common) >= len(there) - 3
     assert all(abs(seconds) < PLACE_SECONDS for seconds in common)
+
+
+@each("transcriber")
+def test_the_language_and_words_to_expect_are_taken(case: Case):
+    listener = live(case, language="en", keyterms=("weekdays", "Herr Ober"))
+    said, errors = clock.run(listened(listener))
+    assert errors == []
+    assert "weekdays" in plain(" ".join(one.message for one in finals(said)))
 
 
 @each("llm")
