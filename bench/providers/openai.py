@@ -30,7 +30,7 @@ from bench.providers.model_http import (
     what_follows,
 )
 from bench.providers.spoken_part import CUT_OFF, SYSTEM_PROMPT
-from bench.providers.thinking import openai_effort
+from bench.providers.thinking import Aloud, openai_effort
 
 URL = "https://api.openai.com/v1"
 MODEL = "gpt-4.1-mini"
@@ -167,7 +167,7 @@ class _Reading:
         self.ended = ""  # why
         self._calls = list[ToolCall]()
         self._places = dict[int, int]()  # in the list, by the vendor's index
-        self._ids = ids
+        self._ids, self._aloud = ids, Aloud()
 
     @property
     def is_empty(self) -> bool:
@@ -212,6 +212,7 @@ class _Reading:
         text = choice.delta.content or choice.delta.refusal or ""  # what it says instead
         if not isinstance(text, str):
             raise TypeError("want a text")
+        text = self._aloud.feed(text)
         self.spoke = self.spoke or bool(text)
         return text
 

@@ -60,3 +60,31 @@ def gemini_thinking(model: str, effort: str | None = None) -> dict[str, Any]:
         return {} if budget is None else {"thinking_budget": budget}
     is_light = tier == "flash-lite" or (tier == "flash" and version < (3, 7))
     return {"thinking_level": "minimal" if is_light else "low"}
+
+
+class Aloud:
+    """An answer's text as it comes in, the same without the thoughts that it begins with out.
+
+    Some services leave them in it, between tags: nobody is to hear them.
+    """
+
+    OPENS, CLOSES = "<think>", "</think>"
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._is_past = False
+
+    def feed(self, text: str) -> str:
+        """What is to be said of the next piece, and of those before it."""
+        if self._is_past:
+            return text
+        self._held += text
+        head = self._held.lstrip()
+        if head.startswith(self.OPENS):
+            said = head.partition(self.CLOSES)[2].lstrip()
+            self._is_past = bool(said)
+            return said
+        if self.OPENS.startswith(head):
+            return ""
+        self._is_past = True
+        return self._held

@@ -241,6 +241,25 @@ def test_what_services_put_around_an_answer():
     assert [response.message.text for response in found] == ["Yes."]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "said"),
+    [
+        (["<think>", "Hm, yes.", "</think>", "\n\n", "Yes", "."], "Yes."),
+        (["\n<thi", "nk>Hm.</th", "ink>Yes."], "Yes."),
+        (["<", "b>Yes."], "<b>Yes."),
+        ([" ", "Yes", " <think>."], " Yes <think>."),
+    ],
+)
+def test_thoughts_that_a_service_leaves_in_the_text_are_not_said(pieces: list[str], said: str):
+    found = told(*(event(content=piece) for piece in pieces), event(finish="stop"))
+    assert "".join(response.message.text for response in found) == said
+
+
+def test_nothing_but_thoughts_is_no_answer():
+    with pytest.raises(BrokenStream, match="no answer: length"):
+        told(event(content="<think>Hm, "), event(content="well"), event(finish="length"))
+
+
 def test_a_refusal_in_words_is_said():
     found = told(event(refusal="I cannot"), event(refusal=" say."), event(finish="stop"))
     assert "".join(response.message.text for response in found) == "I cannot say."
