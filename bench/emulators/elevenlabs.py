@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 KEY = "an-elevenlabs-key-for-emulators"
 RATES = (8000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 USUAL_FORMAT = "mp3_44100_128"
+MP3_THERE = importlib.util.find_spec("av") is not None
 _FORMAT = re.compile(r"pcm_(?P<pcm>\d+)|mp3_(?P<mp3>\d+)_(?P<kilobits>\d+)")
 _PATH = re.compile(r"/v1/text-to-speech/(?P<voice>[^/]+)/stream(?P<timed>/with-timestamps)?")
 _MALFORMED = b'{"audio_base64": "AAAA", "alignm\n'
@@ -77,8 +79,8 @@ class ElevenLabsEmulator(HttpEmulator):
             return
         form = _FORMAT.fullmatch(request.query.get("output_format", USUAL_FORMAT))
         rate = int(form["pcm"] or form["mp3"]) if form else 0
-        if form is None or rate not in RATES:
-            message = "this emulator has pcm_8000 to pcm_48000, and MP3 of as many samples"
+        if form is None or rate not in RATES or (form["mp3"] and not MP3_THERE):
+            message = "this emulator has pcm_8000 to pcm_48000, and MP3 with its extra"
             answer.whole(403, _error("output_format_not_allowed", message))
         elif (fault := self._trouble.begins()) is not None:
             await refuse(fault, answer, _REFUSALS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import re
 from collections.abc import Callable, Iterable
@@ -26,6 +27,7 @@ RATES = {
     "mp3": ("8000", "16000", "22050", "24000", "44100", "48000"),
     "json": ("",),
 }
+FORMATS = tuple(form for form in RATES if form != "mp3" or importlib.util.find_spec("av"))
 USUAL_RATES = {"pcm": "16000", "mp3": "24000", "json": ""}
 MP3_BITS_PER_SECOND = 48_000
 ENGINES = ("standard", "neural", "long-form", "generative")
@@ -154,7 +156,7 @@ def _wrong(body: dict[str, Any]) -> str:
     if body.get("LanguageCode") and body["VoiceId"] not in BILINGUAL:
         return "LanguageNotSupportedException"
     marks, engine = body.get("SpeechMarkTypes"), body.get("Engine", "standard")
-    if body["OutputFormat"] not in ("pcm", "mp3", "json"):  # this emulator makes no other
+    if body["OutputFormat"] not in FORMATS:
         return "ValidationException"
     if bool(marks) != (body["OutputFormat"] == "json"):
         return "MarksNotSupportedForFormatException"
