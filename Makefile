@@ -34,7 +34,7 @@ notebooks: .venv/.notebooks  ## JupyterLab
 	$(BUILD)
 
 locks:  ## after a change of dependencies; needs uv
-	$(COMPILE) -o requirements.lock && $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock && $(COMPILE) --extra notebooks -c requirements-dev.lock -o requirements-notebooks.lock && $(COMPILE) --extra gemini-legacy --extra playht --group legacy-tests --no-strip-extras -o requirements-legacy.lock
+	$(COMPILE) -o requirements.lock && $(COMPILE) --extra dev -c requirements.lock -o requirements-dev.lock && $(COMPILE) --extra notebooks --extra providers --extra polly -c requirements-dev.lock -o requirements-notebooks.lock && $(COMPILE) --extra gemini-legacy --extra playht --group legacy-tests --no-strip-extras -o requirements-legacy.lock
 
 clean:  ## forget the environments
 	rm -rf .venv .venv-legacy
