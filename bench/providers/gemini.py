@@ -46,8 +46,8 @@ Chunk = types.GenerateContentResponse
 class GeminiAgent(BaseAgent):
     """Gemini behind Google's Gen AI SDK.
 
-    `agent_config` may hold `llm_model`, `llm_effort`, `system_prompt` and `gemini_base_url`
-    (without a version).
+    `agent_config` may hold `llm_model`, `llm_effort`, `system_prompt` and `gemini_base_url` (with a
+    version or without).
     """
 
     provider = "gemini"
@@ -57,7 +57,7 @@ class GeminiAgent(BaseAgent):
         config = agent_config or {}
         self.model = config.get("llm_model") or MODEL
         self.system_prompt = config.get("system_prompt") or SYSTEM_PROMPT
-        self._url: str = config.get("gemini_base_url") or URL
+        self._url, self._version = _address(config.get("gemini_base_url") or URL)
         self.thinking = gemini_thinking(self.model, config.get("llm_effort"))
         self._key = key_of(config, KEY_VARIABLE, self.provider)
         self._client: genai.Client | None = None
@@ -135,6 +135,7 @@ class GeminiAgent(BaseAgent):
             self._http.event_hooks["request"].append(self._in_time)
             options = types.HttpOptions(
                 base_url=self._url,
+                api_version=self._version,  # None: the SDK's own choice
                 retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,  # else aiohttp is used wherever it is installed
                 # Else it makes TLS contexts for nobody, each for as long as a tenth of a second.
@@ -253,6 +254,12 @@ def _config(asking: GeminiAgent) -> types.GenerateContentConfig:
 def _parts(chunk: Chunk) -> Iterator[types.Part]:
     content = chunk.candidates[0].content if chunk.candidates else None
     yield from (content.parts or () if content is not None else ())
+
+
+def _address(url: str) -> tuple[str, str | None]:
+    """An address and the version of the protocol that it ends with, if any."""
+    found = re.fullmatch(r"(?P<address>.*?)(?:/(?P<version>v\d\w*))?/?", url)
+    return (found["address"], found["version"]) if found is not None else (url, None)
 
 
 def _delay(details: object) -> float | None:

@@ -252,9 +252,10 @@ def openai_emulator() -> Any:
     return OpenAIEmulator
 
 
+@pytest.mark.parametrize("name", ["anthropic", "gemini"])
 @pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/"])
-def test_an_address_of_anthropics_may_end_with_its_version(path: str):
-    case = CASES["anthropic"]
+def test_an_address_may_end_with_its_version(name: str, path: str):
+    case = CASES[name]
 
     async def main():
         async with nothing_left(), case.make_emulator(REPLIES).serving() as server:
