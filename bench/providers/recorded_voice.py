@@ -78,33 +78,51 @@ class RecordedSynthesizer(BaseSynthesizer):
             await end_of(spoke, self.provider, began_at)
         else:
             await wait_until(began_at + spoke.created_seconds)
-        words = list[Word]()
-        length = [0.0]
-        if spoke.estimated:
-            heard = proportion_up_to(spoke.text, lambda: length[0])
-        else:
-            heard = words_up_to(words, self._rate)
-        chunks = self._chunks(spoke, began_at, words, length)
+        words = _Words(spoke, self._rate)
+        chunks = self._chunks(spoke, began_at, words)
         if text is not None:
             chunks = text.before(chunks)
-        return SynthesisResult(chunks, heard, spoke.estimated)
+        return SynthesisResult(chunks, words.up_to, spoke.estimated)
 
     async def _chunks(
-        self, spoke: Spoke, began_at: float, words: list[Word], length: list[float]
+        self, spoke: Spoke, began_at: float, words: _Words
     ) -> AsyncGenerator[ChunkResult, None]:
-        """The audio as it came; `words` grow with it, or its `length` in seconds is estimated."""
-        begin, told, last = spoke.begins, 0, len(spoke.chunks) - 1
+        """The audio as it came, and what was known then of its words."""
+        begin, last = spoke.begins, len(spoke.chunks) - 1
         for number, (at, size, known) in enumerate(spoke.chunks):
             await wait_until(began_at + at)
-            if spoke.estimated:
-                length[0] = known / self._rate
-            else:
-                words += [Word(word, 0, end) for word, end in spoke.words[told:known] if word]
-                told = known
+            words.learn(at, known)
             pcm = bytes(self._cassette.speech[begin : begin + size])
             begin += size
             yield ChunkResult(pcm, spoke.whole and number == last)
         await end_of(spoke, self.provider, began_at)
+
+
+class _Words:
+    """The words of a recorded speech, as far as they were known by then."""
+
+    def __init__(self, spoke: Spoke, rate: int) -> None:
+        self._spoke, self._rate = spoke, rate
+        self._known = 0  # words, or samples of an estimate
+        self._text = spoke.text if spoke.pieces is None else ""  # that is estimated
+
+    def learn(self, at: float, known: int) -> None:
+        """What was known at a chunk, `at` seconds."""
+        self._known = known
+        if self._spoke.estimated and self._spoke.pieces is not None:
+            self._text = _written(self._spoke, at).strip()
+
+    def up_to(self, seconds: float) -> str:
+        """Those whose audio ended by then."""
+        if self._spoke.estimated:
+            return proportion_up_to(self._text, lambda: self._known / self._rate)(seconds)
+        known = self._spoke.words[: self._known]
+        return words_up_to([Word(word, 0, end) for word, end in known if word], self._rate)(seconds)
+
+
+def _written(spoke: Spoke, at: float) -> str:
+    """As much of a text as was written by `at` seconds."""
+    return "".join(text for came_at, text in spoke.pieces or () if came_at <= at)
 
 
 class _Text:
@@ -151,8 +169,7 @@ class _Text:
 
     async def _wait(self, at: float, *, whole: bool) -> None:
         """Until as much has come as had by `at` seconds of the recording."""
-        pieces = self._spoke.pieces or ()
-        wanted = sum(len(text) for came_at, text in pieces if came_at <= at)
+        wanted = len(_written(self._spoke, at))
         while self._error is None and (len(self._came) < wanted or (whole and not self._is_whole)):
             self._moved.clear()
             await self._moved.wait()

@@ -1,13 +1,24 @@
 """Cassettes: a session of real SDKs is recorded, and its providers do it again, to the byte."""
 
+import contextlib
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
 
+from bench import clock
+from bench.engine.conversation import StreamingConversation
+from bench.engine.synthesizer import BaseMessage, SynthesisResult
 from bench.providers.cassette import FALLBACK, Answered, Cassette, Heard, Spoke
+from bench.providers.estimated_words import GrowingSpeech
+from bench.providers.handler import VoiceHandler
+from bench.providers.pieces import pieces
+from bench.providers.recording import record
+from bench.simulation import tone
 from bench.simulation.faults import Fault
-from bench.testing import ScriptedTranscriber
-from tests.contracts.taped import ANOTHER, LINES, again, original
+from bench.testing import ScriptedAgent, ScriptedTranscriber, ToneSynthesizer
+from tests.contracts.taped import ANOTHER, HOURS, LINES, again, original
+from tests.engine.scene import Listener
 
 pytestmark = pytest.mark.contract
 
@@ -126,3 +137,66 @@ def test_another_way_to_speak_is_told_as_such(tmp_path: Path):
         "tape has 16000 Hz in chunks of 640 bytes, and this is to be 16000 Hz in chunks of 1280"
     )
     assert told.why[0].startswith(wanted)
+
+
+@pytest.mark.parametrize("mode", ["streaming", "tokens"])
+def test_what_was_heard_of_a_voice_that_only_estimates(tmp_path: Path, mode: str):
+    async def call(recorded: str = "") -> list[str]:
+        user, voice = ScriptedTranscriber(), Estimating()
+        if recorded:
+            voice = VoiceHandler({}).create_synthesizer({"tts": recorded})
+        talk = StreamingConversation(
+            output_device=Listener(),
+            transcriber=user,
+            agent=ScriptedAgent([HOURS], word_seconds=0.05),
+            synthesizer=voice,
+            conversation_id="call",
+            response_mode=mode,
+        )
+        tape = Cassette()
+        record(tape, talk)
+        await talk.start()
+        for at in (1.0, 3.3, 6.2, 8.45):
+            await clock.sleep_until(at)
+            talk.broadcast_interrupt()
+            user.hear("When are you open?")
+        await clock.sleep(0.5)
+        await talk.terminate()
+        if not recorded:
+            tape.write(tmp_path)
+        return list(talk.trace.lines())
+
+    then = clock.run(call(), virtual=True)
+    assert sum('"estimated":true' in line and "CutOff" in line for line in then) >= 2
+    assert clock.run(call(f"recorded:{tmp_path}"), virtual=True) == then
+
+
+class Estimating(ToneSynthesizer):
+    """Speaks in tones as it is given text, and knows no word times."""
+
+    streams_text = True
+
+    async def create_speech(self, message: BaseMessage, chunk_size: int) -> SynthesisResult:
+        async def texts() -> AsyncGenerator[str, None]:
+            yield message.text
+
+        return await self.create_streamed_speech(texts(), chunk_size)
+
+    async def create_streamed_speech(
+        self, texts: AsyncGenerator[str, None], chunk_size: int
+    ) -> SynthesisResult:
+        speech = GrowingSpeech("", self.sampling_rate)
+
+        async def audio() -> AsyncGenerator[bytes, None]:
+            async with contextlib.aclosing(texts):
+                async for text in texts:
+                    speech.text += text
+                    await clock.sleep(0.01)
+                    pcm, _ = tone.speak(text, self.sampling_rate)
+                    speech.received += len(pcm)
+                    yield pcm
+            speech.is_whole = True
+
+        rate = self.sampling_rate
+        chunks = pieces(audio(), rate, rate, chunk_size)
+        return SynthesisResult(chunks, speech.heard(), estimated=True)
