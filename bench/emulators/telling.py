@@ -9,16 +9,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.http11 import Request, Response
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK
+from bench.emulators.sockets import Talk, address, listening
 from bench.emulators.trouble import Trouble
 from bench.simulation.faults import FINALS, Fault
 
 Message = dict[str, Any]
-Talk = Callable[[ServerConnection], Awaitable[None]]
 Admit = Callable[[ServerConnection, Request], Awaitable[Response | None]]
 
 _logger = logging.getLogger(__name__)
@@ -30,15 +29,9 @@ _logger.addFilter(lambda record: record.levelno > logging.DEBUG)
 async def serving_sockets(talk: Talk, admit: Admit, port: int = 0) -> AsyncGenerator[str, None]:
     """Serve `talk` to those that `admit` has no response for; yields the address. When the block
     ends every line breaks."""
-    server = await serve(
-        talk, LOOPBACK, port, process_request=admit, ping_interval=None, logger=_logger
-    )
-    async with server:
-        try:
-            yield f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
-        finally:
-            for connection in server.connections:
-                connection.transport.abort()
+    options = {"process_request": admit, "ping_interval": None, "logger": _logger}
+    async with listening(talk, port, **options) as server:
+        yield address(server)
 
 
 async def turn_down(

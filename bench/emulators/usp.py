@@ -9,16 +9,17 @@ import struct
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from websockets.asyncio.server import ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from bench import clock
-from bench.emulators.serving import LOOPBACK, accept_no_more
+from bench.emulators.serving import accept_no_more
+from bench.emulators.sockets import address, listening
 from bench.simulation.faults import Fault
 
 KEY = "an-azure-key-for-emulators"
@@ -98,41 +99,33 @@ class Service(Protocol):
 async def serving(services: Sequence[Service], port: int = 0) -> AsyncGenerator[str, None]:
     """Serve all of them at one port, as one region has them, until the block ends; yields the
     address, which is also the `url` of each."""
-
     door = _Door(services)
-    server = await serve(
-        door.talk,
-        LOOPBACK,
-        port,
-        process_request=door.admit,
-        logger=_SILENT,
-        subprotocols=[_PROTOCOL],
-        open_timeout=None,
-        ping_interval=None,
-        close_timeout=0.2,
-        max_queue=None,  # a client that leaves is noticed behind what it sent
-    )
-    async with server:
-        url = f"ws://{LOOPBACK}:{server.sockets[0].getsockname()[1]}"
+    options: dict[str, Any] = {
+        "process_request": door.admit,
+        "logger": _SILENT,
+        "subprotocols": [_PROTOCOL],
+        "open_timeout": None,
+        "ping_interval": None,
+        "close_timeout": 0.2,
+        "max_queue": None,  # a client that leaves is noticed behind what it sent
+    }
+    async with listening(door.talk, port, **options) as server:
+        url = address(server)
         for service in services:
             service.url = url
         try:
             yield url
         finally:
             await accept_no_more(server)
-            for connection in (*door.knocking, *server.connections):
-                connection.transport.abort()
 
 
 class _Door:
     """Lets clients in to the service that they ask for, or turns them away."""
 
     def __init__(self, services: Sequence[Service]) -> None:
-        self.knocking = dict[ServerConnection, None]()
         self._services = services
 
     async def admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        self.knocking[connection] = None
         service = self._chosen(request)
         if service is None:
             return connection.respond(404, "There is nothing here.")
@@ -142,7 +135,6 @@ class _Door:
         return None if fault is None else await _refusal(connection, fault)
 
     async def talk(self, connection: ServerConnection) -> None:
-        self.knocking.pop(connection)
         service = self._chosen(connection.request)
         assert service is not None, "it was admitted"
         try:

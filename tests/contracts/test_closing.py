@@ -3,11 +3,14 @@
 import asyncio
 import gc
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from bench import clock
+from bench.emulators.azure_speech import AzureSpeechEmulator
+from bench.emulators.deepgram import DeepgramEmulator
 from bench.emulators.google_speech import GoogleSpeechEmulator
 from bench.emulators.serving import LOOPBACK
 from bench.simulation.truth import TruthFeed
@@ -25,6 +28,22 @@ def test_who_knocks_as_an_emulator_closes_is_hung_up_on(passes: int):
                 client = socket.create_connection((LOOPBACK, urlsplit(server.url).port))
                 for _ in range(passes):  # of the loop: it has been accepted, or let in
                     await clock.sleep(0)
+        with client:
+            await asyncio.to_thread(_hung_up, client)
+
+    clock.run(main())
+    gc.collect()
+
+
+@pytest.mark.parametrize("made", [AzureSpeechEmulator, DeepgramEmulator])
+@pytest.mark.parametrize("said", [b"", b"GET /v1/listen HTTP/1.1\r\n"])
+def test_who_never_says_what_they_want_is_not_waited_for(made: Any, said: bytes):
+    async def main():
+        async with clock.deadline(5.0):
+            async with made(TruthFeed()).serving() as server:
+                client = socket.create_connection((LOOPBACK, urlsplit(server.url).port))
+                client.sendall(said)
+                await clock.sleep(0.05)
         with client:
             await asyncio.to_thread(_hung_up, client)
 
