@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
 
+from bench.errors import ProviderError, TalkbenchError, redacted
 from bench.events import Fact, FellBack, ProviderFailed, Retried
 from bench.providers.known import PROVIDERS, Role
 from bench.trace import Trace
@@ -77,12 +78,16 @@ class Failure:
         """Whether nobody listens any more."""
         return self.role == "transcriber" and not self.handled and self.failed.kind == "Rejected"
 
+    @property
+    def how(self) -> str:
+        """How it failed, and what it says of that."""
+        what = REFUSED_KEY if self._refused_key else WHAT.get(self.failed.kind, "failed")
+        return f"{what}{_quoted(self.failed.message)}"
+
     def __str__(self) -> str:
-        fact = self.failed
-        who = name(fact.provider, self.role)
+        who = name(self.failed.provider, self.role)
         who = f"{WHO[self.role].capitalize()}, {who}," if self.role is not None else who
-        what = REFUSED_KEY if self._refused_key else WHAT.get(fact.kind, "failed")
-        told = [f"{who} {what}{_quoted(fact.message)}."]
+        told = [f"{who} {self.how}."]
         if self.to:
             told.append(f"{name(self.to, self.role)} took over.")
         elif self.tried_again:
@@ -90,12 +95,20 @@ class Failure:
         else:
             told.append(ALONE[self.role])
         if not self.to or self._refused_key:
-            told.append(TO_DO.get(REFUSED_KEY if self._refused_key else fact.kind, ""))
+            told.append(TO_DO.get(REFUSED_KEY if self._refused_key else self.failed.kind, ""))
         return " ".join(told).strip()
 
     @property
     def _refused_key(self) -> bool:
         return self.failed.kind == "Rejected" and _KEY.search(self.failed.message) is not None
+
+
+def briefly(error: TalkbenchError, role: Role) -> str:
+    """Who in a role failed, and how."""
+    if not isinstance(error, ProviderError):
+        return redacted(str(error))
+    failed = ProviderFailed(error.provider, error.kind, 0.0, error.reason)
+    return f"{name(error.provider, role)} {Failure(failed, role).how}"
 
 
 def role_of(provider: str, parts: Parts) -> Role | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, Playwright
+from playwright.sync_api import Browser, Page, Playwright, ViewportSize
 
 KIT = Path(__file__).with_name("kit.js").read_text()
 FLAGS = (
@@ -23,6 +23,7 @@ FLAGS = (
     "--no-first-run",
     "--autoplay-policy=no-user-gesture-required",
 )
+VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 AUDIBLE = 0.01
 PATIENCE_SECONDS = 30.0  # of every wait: two cores may be shared with much else
 Samples = NDArray[np.float32]
@@ -105,15 +106,22 @@ class Tab:
 
 @contextmanager
 def tab(
-    chromium: Browser, url: str, *, kit: dict[str, Any] | None = None, **context: Any
+    chromium: Browser,
+    url: str,
+    *,
+    kit: dict[str, Any] | None = None,
+    viewport: ViewportSize = VIEWPORT,
 ) -> Iterator[Tab]:
-    """A page of its own context; `kit` sets fields of the kit before the page's scripts run."""
-    with chromium.new_context(**context) as own:
-        own.add_init_script(KIT)
+    """A tab of the browser, which has fetched the page's files before; `kit` sets fields of the kit
+    before the page's scripts run."""
+    own = chromium.contexts[0] if chromium.contexts else chromium.new_context()
+    with own.new_page() as page:
+        page.set_viewport_size(viewport)
+        page.add_init_script(KIT)
         for name, value in (kit or {}).items():
-            own.add_init_script(f"window.kit.{name} = {_literal(value)};")
-        opened = Tab(own.new_page())
-        opened.page.goto(url)
+            page.add_init_script(f"if (window.kit) window.kit.{name} = {_literal(value)};")
+        opened = Tab(page)
+        page.goto(url)
         yield opened
 
 

@@ -51,16 +51,8 @@ class ClosedEars(BaseTranscriber):
         raise Rejected(self.provider, "status 401")
 
 
-@pytest.fixture(scope="module")
-def far() -> Iterator[FarPage]:
-    server = FarPage()
-    yield server
-    server.close()
-
-
 @pytest.fixture
 def page(chrome: Browser, far: FarPage) -> Iterator[Tab]:
-    far.parts = {}
     with opened(chrome, far) as one:
         yield one
 

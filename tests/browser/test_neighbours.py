@@ -137,7 +137,7 @@ def test_a_forged_token_is_refused_in_words(chrome: Browser, bench: LiveBench) -
         theirs = person.page.evaluate("talkbench.start().session")
         person.page.evaluate(
             """() => { const { options } = talkbench.strip; const { start } = options;
-            options.start = () => ({ ...start(), token: '0'.repeat(48) }); }"""
+            options.start = async () => ({ ...await start(), token: '0'.repeat(48) }); }"""
         )
         person.page.talk()
         person.page.wait("!document.querySelector('.problem').hidden", PATIENCE_SECONDS)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from bench.engine.conversation import StreamingConversation
 from bench.events import ConversationStarted, PlaybackFinished, PlaybackStarted, SettingsChanged
@@ -24,22 +24,15 @@ from tests.browser.far_page import ANSWER, LONG_ANSWER, FarPage
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 
 ASKED = "When are you open?"
+WIDE: ViewportSize = {"width": 1200, "height": 900}
 LAID_OUT = """new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 50))))"""
 
 
-@pytest.fixture(scope="module")
-def far() -> Iterator[FarPage]:
-    server = FarPage()
-    yield server
-    server.close()
-
-
 @contextmanager
-def opened(chrome: Browser, far: FarPage, query: str = "", **context: Any) -> Iterator[Tab]:
+def opened(chrome: Browser, far: FarPage, query: str = "", **own: Any) -> Iterator[Tab]:
     """The page, loaded; nothing may go wrong in it, and nothing may leave this machine."""
-    context = {"viewport": {"width": 1200, "height": 900}, **context}
-    with tab(chrome, f"{far.url}gradio/{query}", **context) as page:
+    with tab(chrome, f"{far.url}gradio/{query}", viewport=WIDE, **own) as page:
         asked: list[str] = []
         page.page.on("request", lambda request: asked.append(request.url))
         page.page.on("websocket", lambda socket: asked.append(socket.url))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser
@@ -22,18 +21,10 @@ MEDIA = """() => {
 }"""
 
 
-@pytest.fixture(scope="module")
-def far() -> Iterator[FarPage]:
-    server = FarPage()
-    yield server
-    server.close()
-
-
 @contextmanager
-def opened(chrome: Browser, far: FarPage, query: str = "", **context: Any) -> Iterator[Tab]:
+def opened(chrome: Browser, far: FarPage) -> Iterator[Tab]:
     """The tab, with the scenarios it found; nothing may go wrong in it."""
-    context = {"viewport": {"width": 1200, "height": 900}, **context}
-    with tab(chrome, f"{far.url}gradio/{query}", **context) as page:
+    with tab(chrome, f"{far.url}gradio/", viewport={"width": 1200, "height": 900}) as page:
         page.wait("window.talkbench && talkbench.start().session", PATIENCE_SECONDS)
         page.page.get_by_role("tab", name="Replay").click()
         page.page.wait_for_selector(f"{SCENARIOS} input")

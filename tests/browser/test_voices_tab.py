@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, ViewportSize
 
 from bench.app.page.voices_tab_handlers import LONGEST
-from tests.browser.drive import PATIENCE_SECONDS, Tab, tab
+from tests.browser.drive import PATIENCE_SECONDS, VIEWPORT, Tab, tab
 from tests.browser.live_bench import LOADED, LiveBench
 from tests.browser.test_page import go_to
 
@@ -24,9 +24,11 @@ RESULT_ROWS = "#voices-results tbody tr"
 
 
 @contextmanager
-def opened(chrome: Browser, bench: LiveBench, query: str = "", **context: object) -> Iterator[Tab]:
+def opened(
+    chrome: Browser, bench: LiveBench, query: str = "", viewport: ViewportSize = VIEWPORT
+) -> Iterator[Tab]:
     """The tab, with nothing compared yet; nothing may go wrong in it."""
-    with tab(chrome, f"{bench.url}gradio/{query}", **context) as page:
+    with tab(chrome, f"{bench.url}gradio/{query}", viewport=viewport) as page:
         page.wait(LOADED, PATIENCE_SECONDS)
         go_to(page, "Voices")
         yield page
@@ -137,7 +139,7 @@ def vote_blind(page: Tab) -> None:
 def test_it_fits_a_phone_and_says_what_is_wrong(
     chrome: Browser, bench: LiveBench, theme: str
 ) -> None:
-    viewport = {"width": 390, "height": 844}
+    viewport: ViewportSize = {"width": 390, "height": 844}
     with opened(chrome, bench, f"?__theme={theme}", viewport=viewport) as page:
         compare(page, spoken=2)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -19,10 +19,10 @@ from bench.app.page.choices import (
     voices_of,
 )
 from bench.app.page.words import NEXT_CALL, NEXT_TURN
-from bench.assembly import MODELS, Settings
+from bench.assembly import LANGUAGE, MODELS, Settings
 from bench.engine.settings import ECHO_MODES, RESPONSE_MODES
 from bench.providers.handler import ROLES, Role
-from bench.settings import RANGES, TRANSCRIBER_MODES
+from bench.settings import MOST_TERMS, RANGES, TRANSCRIBER_MODES
 
 BARGE_IN = {
     "hold-then-decide": "Pause at a sound, then decide (usual)",
@@ -39,6 +39,18 @@ RESPONSES = {
 }
 ECHO = {"browser-aec": "Leave it to the browser (usual)", "mute": "Mute while the bot speaks"}
 MODES = {"vocabulary": "Vocabulary: what its callers say", "open": "Open: any words, less surely"}
+LANGUAGES = {
+    "en": "English",
+    "en-GB": "English, as in Britain",
+    "de": "German",
+    "es": "Spanish",
+    "fr": "French",
+    "it": "Italian",
+    "ja": "Japanese",
+    "nl": "Dutch",
+    "pt": "Portuguese",
+}
+USUAL_LANGUAGE = "English, or as the server has it"
 NO_BACKUP = "Nobody"
 VOICE_NAME = "Voice’s name, or an id of your own"
 ROLE_NAMES: dict[Role, str] = {"transcriber": "Recogniser", "llm": "Agent", "voice": "Voice"}
@@ -96,6 +108,18 @@ class Control:
         return gr.update(choices=choices, visible=self.free or len(choices) > 1)
 
 
+class Terms(Control):
+    """A list of texts that people type."""
+
+    def value(self, values: Mapping[str, Any]) -> Any:
+        """What it shows when these are the settings."""
+        return list(values[self.name])
+
+    def asked(self, value: Any) -> Any:
+        """The setting that a value of its stands for."""
+        return value or []
+
+
 def provider_controls() -> list[list[Control]]:
     """Who listens, answers and speaks, each with what it is to use and who stands in for it."""
     return [_of_role(role) for role in ROLES]
@@ -144,6 +168,8 @@ def listening_controls() -> list[Control]:
     modes = [(MODES[mode], mode) for mode in TRANSCRIBER_MODES]
     return [
         Control("transcriber_mode", NEXT_CALL, _radio("Recogniser’s mode", modes)),
+        Control(LANGUAGE, NEXT_CALL, _picker("Language", free=True), NOBODY, _languages, free=True),
+        Terms("keyterms", NEXT_CALL, _terms("Names and rare words to expect")),
         Control(
             "end_of_turn_seconds",
             NEXT_TURN,
@@ -160,6 +186,11 @@ def listening_controls() -> list[Control]:
             _slider("… after “and”, “the”, “to” (seconds)", 0.1, 4.0, 0.1),
         ),
     ]
+
+
+def _languages(shown: Shown) -> Choices:
+    named = [(label, code) for code, label in LANGUAGES.items()]
+    return [(USUAL_LANGUAGE, NOBODY), *named]
 
 
 def answering_controls() -> list[Control]:
@@ -212,6 +243,20 @@ def _picker(label: str, *, free: bool = False) -> Callable[[Any], Component]:
 
 def _radio(label: str, choices: list[tuple[str, str]]) -> Callable[[Any], Component]:
     return lambda value: gr.Radio(choices, value=value, label=label, interactive=True)
+
+
+def _terms(label: str) -> Callable[[Any], Component]:
+    """A list that people make, a text after the other; of a vendor's recogniser alone."""
+    return lambda value: gr.Dropdown(
+        [],
+        value=value,
+        label=label,
+        info="Type one, press Enter. For vendors’ recognisers.",
+        multiselect=True,
+        allow_custom_value=True,
+        max_choices=MOST_TERMS,
+        interactive=True,
+    )
 
 
 def _slider(label: str, low: float, high: float, step: float) -> Callable[[Any], Component]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from bench.app.failures import briefly
 from bench.app.page import words
 from bench.app.page.choices import Offer, offers
 from bench.app.page.controls import Control, Shown, providers_table
@@ -16,7 +17,7 @@ from bench.app.page.visits import Visit, Visits, defaults
 from bench.app.page.words import problem
 from bench.assembly import MODELS, Settings, assemble_synthesizer, load
 from bench.engine.synthesizer import BaseSynthesizer
-from bench.errors import ConfigError, TalkbenchError, redacted
+from bench.errors import ConfigError, TalkbenchError
 from bench.providers.handler import ROLES, ProviderState, Role
 from bench.providers.known import FRONT_DESKS
 
@@ -133,7 +134,7 @@ class SettingsHandlers:
         except TimeoutError:
             return problem(words.PREVIEW_FAILED.format(why="it took too long"))
         except TalkbenchError as error:
-            return problem(words.PREVIEW_FAILED.format(why=redacted(str(error))))
+            return problem(words.PREVIEW_FAILED.format(why=briefly(error, "voice")))
 
     def _all(self, visit: Visit, controls: Sequence[Control]) -> list[Any]:
         shown = self.shown(visit)

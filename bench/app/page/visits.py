@@ -15,7 +15,7 @@ from bench.app.keys import KeyRing, KeyRings
 from bench.app.messages import Start
 from bench.app.registry import SessionRegistry
 from bench.app.session import Session
-from bench.assembly import MODELS, Settings, read_request
+from bench.assembly import LANGUAGE, MODELS, Settings, read_request
 
 MOST_KEPT = 1000  # tabs; a few hundred bytes each
 SETTLE_SECONDS = 10.0  # for which a conversation waits for changes that are being made
@@ -217,7 +217,7 @@ def _remember(kept: OrderedDict[K, V], key: K, value: V) -> None:
 
 def defaults(base: Settings, asked: Mapping[str, Any]) -> dict[str, Any]:
     """What a setting is when a tab asks for `asked`: by name, those of the base where unasked."""
-    found: dict[str, Any] = dict.fromkeys(MODELS)
+    found: dict[str, Any] = dict.fromkeys((*MODELS, LANGUAGE))
     for table in (base.providers, base.conversation):
         found |= {name: getattr(table, name) for name in type(table).__dataclass_fields__}
     return found | dict(asked)

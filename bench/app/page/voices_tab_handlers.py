@@ -150,7 +150,7 @@ class VoicesHandlers:
             a, b = drawn(seed, made, first or ANY, second or ANY)
             sounds = await asyncio.to_thread(levelled, a, b, self.voices.sounds)
         except ConfigError as error:
-            return [problem(str(error)), *[gr.skip()] * 5]
+            return self._told(desk, error)
         if desk.ballot.trial is not None:
             self.voices.sounds.drop(*desk.ballot.trial.sounds)
         sentence = comparison.text if comparison is not None else ""
@@ -166,7 +166,7 @@ class VoicesHandlers:
             try:
                 desk.revealed = desk.ballot.vote(vote)
             except ConfigError as error:
-                return [problem(str(error)), *[gr.skip()] * 5]
+                return self._told(desk, error)
             if trial is not None:
                 self.voices.sounds.drop(*trial.sounds)
             return self._voting(desk)
@@ -208,6 +208,11 @@ class VoicesHandlers:
             return Voice(assemble_synthesizer(of.request, base=base), price(of, model))
 
         return make
+
+    def _told(self, desk: Desk, error: ConfigError) -> list[Any]:
+        """What was wrong, above the pair that is heard."""
+        heard = blind(desk.ballot, desk.revealed, desk.labels)
+        return [problem(str(error)) + heard, *[gr.skip()] * 5]
 
     def _voting(self, desk: Desk) -> list[Any]:
         """The pair that is heard, the tally, the three buttons, what was wrong with an export."""

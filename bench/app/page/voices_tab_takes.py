@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from bench.app.failures import briefly
 from bench.app.page.speaking import Spoken, speak, wav
 from bench.app.page.voices_tab_candidates import Candidate, Price
 from bench.app.page.voices_tab_sounds import Sounds
 from bench.audio import to_samples
 from bench.engine.synthesizer import BaseSynthesizer
 from bench.engine.worker import Ending, spawn
-from bench.errors import TalkbenchError, redacted
+from bench.errors import TalkbenchError
 from bench.metrics import sound
 
 AT_ONCE = 3  # voices that speak, of all visitors
@@ -111,7 +112,7 @@ class Comparison:
         except TimeoutError:
             self._now(take, "failed", "it took too long")
         except TalkbenchError as error:
-            self._now(take, "failed", redacted(str(error)))
+            self._now(take, "failed", briefly(error, "voice"))
         except BaseException:
             self._now(take, "failed", "a fault of this program")
             raise
