@@ -236,6 +236,28 @@ def test_another_model_answers_from_the_same_history(fault: Fault, error: str):
     run(script)
 
 
+@pytest.mark.parametrize(
+    ("reason", "kind", "asked"), [("content_filter", "Rejected", 1), ("stop", "BrokenStream", 2)]
+)
+def test_an_answer_without_a_word_is_somebody_else_s_to_give(reason: str, kind: str, asked: int):
+    """What was declined is not asked for again; what came empty is, of one that has answered."""
+
+    async def script() -> None:
+        async with (
+            OpenAIEmulator(ends_with=reason).serving() as first,
+            OpenAIEmulator([Reply("*", HOURS)]).serving() as second,
+        ):
+            primary = model(first.url)
+            primary.backup, primary.worked = model(second.url), True
+            async with called(agent=primary) as call:
+                await call.ask(then_seconds=10.0)
+                assert call.history == [QUESTION, HOURS]
+                assert call.falls == [("openai", kind, "openai")]
+                assert len(first.requests) == asked
+
+    run(script)
+
+
 def test_a_busy_model_that_asks_for_a_moment_is_given_it():
     fault = Fault("llm", "http_429", retry_after_seconds=0.0)
 
