@@ -57,6 +57,7 @@ class Mouth:
         self._signals = Signals()
         self._asked: ResultFuture | None = None
         self._written: SpeechSynthesisRequest | None = None
+        self._is_open = False  # what is written: more may follow
         self._events: Events[Told] | None = None
 
     def open(self) -> None:
@@ -85,17 +86,19 @@ class Mouth:
         self._end_asking()
         self._events = events
         self._written = SpeechSynthesisRequest(SpeechSynthesisRequestInputType.TextStream)
+        self._is_open = True
         self._asked = synthesizer.speak_async(self._written)
 
     def write(self, piece: str) -> None:
         """Go on with the text, unless it is over, of which `events` were told."""
-        if self._written is not None:
+        if self._written is not None and self._is_open:
             with contextlib.suppress(RuntimeError):
                 self._written.input_stream.write(piece)
 
     def finish(self) -> None:
         """No piece follows."""
-        if self._written is not None:
+        if self._written is not None and self._is_open:
+            self._is_open = False
             with contextlib.suppress(RuntimeError):
                 self._written.input_stream.close()
 
@@ -136,7 +139,8 @@ class Mouth:
         return synthesizer
 
     def _end_asking(self) -> None:
-        """An answer that is not taken is never let go of."""
+        """An answer that is not taken is never let go of, nor a text that was not ended."""
+        self.finish()
         asked, self._asked = self._asked, None
         if asked is not None:
             asked.get()

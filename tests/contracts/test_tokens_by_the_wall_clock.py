@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from bench.emulators import google_voice, usp
 from bench.emulators.azure_voice import AzureVoiceEmulator
 from bench.emulators.google_voice import GoogleVoiceEmulator
 from bench.engine.synthesizer import SynthesisResult
+from bench.engine.worker import spawn
 from bench.errors import BrokenStream, ConnectFailed, ProviderError, RateLimited, Rejected
 from bench.events import CutOff, FellBack
 from bench.providers.azure_voice import AzureSynthesizer
@@ -21,7 +22,7 @@ from bench.settings import Secret
 from bench.simulation import tone
 from bench.simulation.faults import Fault
 from tests.contracts.dictated import ANSWER, said
-from tests.contracts.ends import nothing_left
+from tests.contracts.ends import Held, nothing_left, settled
 
 pytestmark = pytest.mark.contract
 
@@ -242,6 +243,37 @@ def test_azure_waits_for_a_writer_who_pauses():
             return await fetched(result, Writer())
 
     assert clock.run(main()) == tone.speak(TEXT)[0]
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_nothing_is_left_of_texts_that_were_called_off(vendor: str):
+    """Before the first audio and after it; a native library's own threads are there by then."""
+
+    async def called_off(make: Callable[[], Any], number: int) -> None:
+        voice = make()
+        result = await voice.create_streamed_speech(Writer().texts(), CHUNK)
+        fetching = spawn(result.chunk_generator.__anext__(), name="a listener")
+        await clock.sleep(0.01 if number % 2 else 0.2)
+        fetching.cancel()
+        await asyncio.wait([fetching])
+        await result.chunk_generator.aclose()
+        await voice.terminate()
+
+    async def main() -> None:
+        async with speaking(vendor) as (_, voice):
+
+            def make() -> Any:
+                return type(voice)(voice.synthesizer_config)
+
+            for number in range(3):
+                await called_off(make, number)
+            await clock.sleep(0.5)
+            before = Held.now()
+            for number in range(8):
+                await called_off(make, number)
+            await settled(before, virtual=False)
+
+    clock.run(main())
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
