@@ -168,7 +168,14 @@ def listening_controls() -> list[Control]:
     modes = [(MODES[mode], mode) for mode in TRANSCRIBER_MODES]
     return [
         Control("transcriber_mode", NEXT_CALL, _radio("Recogniser’s mode", modes)),
-        Control(LANGUAGE, NEXT_CALL, _picker("Language", free=True), NOBODY, _languages, free=True),
+        Control(
+            LANGUAGE,
+            NEXT_CALL,
+            _picker("Language of vendors’ services", free=True),
+            NOBODY,
+            _languages,
+            free=True,
+        ),
         Terms("keyterms", NEXT_CALL, _terms("Names and rare words to expect")),
         Control(
             "end_of_turn_seconds",
