@@ -1,4 +1,4 @@
-"""What recognisers are told of what they will hear is chosen on the page, and stays over a reload."""
+"""What recognisers are told of what they will hear is chosen on the page, and outlives a reload."""
 
 from collections.abc import Iterator
 
