@@ -26,15 +26,16 @@ def figures(quick: bool, progress: Progress) -> list[Figure]:
         ours, raw = seen[who], seen["raw"]
         key = f"virtual.{who}"
         what = f"conversation-seconds a second, {scene.conversations} in one loop, {name}"
-        of_raw = _speed(raw, raw.cpu_seconds)
+        of_raw = speed(raw, raw.cpu_seconds)
         note = f"worst lateness {ours.worst * 16_000:.0f} samples, {ours.underruns} underruns"
         found += [
-            Figure(key, what, _speed(ours, ours.cpu_seconds), "s/s", "process", of_raw, note=note),
-            Figure(f"{key}.wall", "same, by the wall", _speed(ours, ours.wall_seconds), "s/s",
-                   "wall", _speed(raw, raw.wall_seconds)),
+            Figure(key, what, speed(ours, ours.cpu_seconds), "s/s", "process", of_raw, note=note),
+            Figure(f"{key}.wall", "same, by the wall", speed(ours, ours.wall_seconds), "s/s",
+                   "wall", speed(raw, raw.wall_seconds)),
         ]  # fmt: skip
     return found
 
 
-def _speed(seen: Seen, seconds: float) -> float:
+def speed(seen: Seen, seconds: float) -> float:
+    """Conversation-seconds in a second, where the scene took so many."""
     return seen.scene.seconds * seen.scene.conversations / seconds
