@@ -30,7 +30,7 @@ from bench.providers.recording import digest_of
 from bench.settings import ALIASES
 
 LEFT_SECONDS = 1.0  # longer than the caller who left is an end waited for
-TURNS = 10  # of the loop, that an answer takes which takes no time
+TURNS = 10  # of the loop, that a refusal or a transcription takes which takes no time
 LONGEST_QUOTE = 60  # characters
 _PARTS: dict[Role, str] = {"transcriber": "transcriber", "llm": "agent", "voice": "synthesizer"}
 
@@ -131,7 +131,7 @@ async def end_of(event: Answered | Spoke, provider: str, began_at: float) -> Non
     Raises:
         ProviderError: that of the recording; or nobody waited there, and somebody waits now.
     """
-    await wait_until(began_at + event.ended_seconds, turns=TURNS)
+    await wait_until(began_at + event.ended_seconds, turns=TURNS if event.failed else 0)
     if event.failed is not None:
         raise event.failed.error(provider)
     if not event.whole:

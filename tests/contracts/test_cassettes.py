@@ -36,16 +36,18 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", [None, *FAULTS.values()], ids=["all is well", *FAULTS])
-@pytest.mark.parametrize("backed", [False, True], ids=["alone", "with backups"])
-def test_what_was_recorded_comes_again_to_the_byte(
-    tmp_path: Path, fault: Fault | None, *, backed: bool
-):
+TAKEN_OVER = ("stt is quiet", "llm refuses", "llm is quiet", "tts refuses", "tts breaks off")
+CASES = [("", False), *((name, False) for name in FAULTS), *((name, True) for name in TAKEN_OVER)]
+
+
+@pytest.mark.parametrize(("fault", "backed"), CASES)
+def test_what_was_recorded_comes_again_to_the_byte(tmp_path: Path, fault: str, *, backed: bool):
     options = {"backed": backed, "first_result_seconds": 3.0}
-    then = original(tmp_path / "call", *([fault] if fault else []), **options)
+    then = original(tmp_path / "call", *([FAULTS[fault]] if fault else []), **options)
     now = again(tmp_path / "call", **options)
-    assert bool(then.failed) == (fault is not None)
-    assert then.cut_off or fault is not None
+    assert bool(then.failed) == bool(fault)
+    assert then.cut_off or fault
+    assert bool(then.took_over) == backed
     assert now.lines == then.lines
 
 

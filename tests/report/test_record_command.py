@@ -44,6 +44,19 @@ def test_a_recorded_call_is_replayed_to_the_byte_and_has_not_drifted(
     assert "Nothing changed." in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["faults/llm-stall", "faults/tts-fallback", "tools/interrupted", "endings/goodbye"],
+)
+def test_simulated_calls_are_replayed_to_the_byte(tmp_path: Path, name: str):
+    scenario = read(SCENARIO.parents[1] / f"{name}.yaml")
+    tape, then = recorded(scenario, scenario.stacks[0])
+    tape.write(tmp_path)
+    again = Stack(*[f"recorded:{tmp_path}"] * 3)
+    _, now = recorded(scenario, again)
+    assert list(now.trace.lines())[1:] == list(then.trace.lines())[1:]
+
+
 def test_backups_are_played_again_where_the_scenario_names_them(tmp_path: Path):
     asked = read(SCENARIO.parents[1] / "faults" / "llm-fallback.yaml")
     setup = replace(asked.setup, fallback={"stt": "assemblyai", "llm": "anthropic"})
