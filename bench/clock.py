@@ -197,6 +197,10 @@ class VirtualLoop(VirtualNetwork):
         with contextlib.suppress(RuntimeError):  # the loop may close before the thread ends
             self.call_soon_threadsafe(lambda: None)
 
+    def close(self) -> None:
+        super().close()
+        self._timers.clear()
+
     async def shutdown_default_executor(self, *args: Any, **options: Any) -> None:
         with self.hold():  # a thread of its own joins the pool and reports back
             await super().shutdown_default_executor(*args, **options)

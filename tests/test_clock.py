@@ -216,6 +216,18 @@ def test_waiting_without_end_is_a_deadlock_too() -> None:
         clock.run(main(), virtual=True)
 
 
+def test_a_cancelled_timer_moves_no_clock() -> None:
+    async def main() -> None:
+        for seconds in (1.0, 2.0, 3.0):
+            asyncio.get_running_loop().call_later(seconds, print).cancel()
+        await clock.sleep(2.5)
+        assert virtual_loop().jumps == 1
+        await asyncio.Event().wait()
+
+    with pytest.raises(clock.Deadlock, match=r"nothing happens after 2\.500000 s"):
+        clock.run(main(), virtual=True)
+
+
 def test_a_deadlock_of_many_is_short() -> None:
     async def main() -> None:
         async with asyncio.TaskGroup() as group:
