@@ -207,8 +207,8 @@ class _ScriptedEars:
             self.speaking_since = None
             return False
         if self.speaking_since is None:
-            start, end = words[0].start_sample, words[0].end_sample
-            if self._sound.hides(start, min(end, self.samples)):
+            start, is_over = words[0].start_sample, words[0].end_sample <= self.samples
+            if not is_over and self._sound.hides(start, self.samples):
                 return False
             self.speaking_since = start
             factor = self._slowness()

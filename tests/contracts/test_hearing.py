@@ -152,6 +152,14 @@ def test_a_noise_has_no_words_and_an_echo_has():
     assert asyncio.run(heard_of(truth, (4.0, FRAME))) == [("closed.", False), ("closed.", True)]
 
 
+def test_an_echo_that_is_soft_where_its_word_ends_is_heard_and_nobody_waits_for_it():
+    truth = TruthFeed()
+    truth.say("", (Word("closed.", 8000, 8320),), "noise", own=False)
+    truth.say("two", TABLE)
+    told = asyncio.run(heard_of(truth, (0.5, FRAME), (0.1, bytes(640)), (3.4, FRAME)))
+    assert [text for text, final in told if final] == ["closed.", "A table, please."]
+
+
 def test_a_service_is_as_sure_as_the_feed_says_and_no_surer_than_it_ever_is():
     def sure(said: Said) -> float:
         return 0.3 if said.role == "side_talk" else 1.0
