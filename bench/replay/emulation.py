@@ -20,7 +20,7 @@ from bench.emulators.lines import following
 from bench.emulators.live import espeak_voice, front_desk_mind, sphinx_ears
 from bench.emulators.serving import LOOPBACK
 from bench.emulators.voices import Voice, tones
-from bench.errors import ConfigError
+from bench.errors import ConfigError, nearest
 from bench.providers.front_desk import SLOTS, TEMPLATES
 from bench.providers.handler import installed
 from bench.replay.scenario import Scenario
@@ -37,7 +37,7 @@ LAST_PORT = 65_535
 class _Answers:
     """Who hears, answers and speaks behind the protocols."""
 
-    replies: Sequence[Reply] | None = None
+    replies: Sequence[Reply] = ()
     lines: Sequence[str] = ()
     ears: EarsMaker | None = None
     voice: Voice = tones
@@ -63,7 +63,9 @@ def chosen(names: Sequence[str]) -> list[Emulated]:
     known = list(dict.fromkeys(row.provider for row in rows))
     for name in names:
         if name not in (*known, "all"):
-            raise ConfigError(f"there is no emulator of {name}; there are: {', '.join(known)}")
+            guess = nearest(name, known)
+            there = ", ".join((*known, "all"))
+            raise ConfigError(f"there is no emulator of {name[:100]}{guess}; there are: {there}")
     everybody = not names or "all" in names
     rows = [row for row in rows if everybody or row.provider in names]
     here = [row for row in rows if not row.package or installed(row.package)]
@@ -113,9 +115,9 @@ async def emulating(
     """Serve until the block ends, the first at `port` and each further one at the next (free ones
     if it is 0), at the pace of the vendors' profiles.
 
-    With a scenario every utterance of a client is heard as its next line and the bot's replies are
-    its own; without one the front desk's sentences are recognised in the sound, it answers, and
-    espeak speaks.
+    With a scenario every utterance of a client is heard as its next line, of which a noise is none,
+    and the bot's replies are its own, or the front desk's where it has none. Without one the front
+    desk's sentences are recognised in the sound, it answers, and espeak speaks.
 
     Raises:
         ConfigError: a port that is taken, or is none.
@@ -156,8 +158,8 @@ def _look_at_ports(first: int, count: int) -> None:
 
 
 def _scripted(scenario: Scenario) -> _Answers:
-    lines = [step.text or step.say for step in scenario.script if step.say or step.text]
-    return _Answers(scenario.replies, lines)
+    said = [step for step in scenario.script if step.role != "noise"]
+    return _Answers(scenario.replies, [line for step in said if (line := step.text or step.say)])
 
 
 async def _live(rows: Sequence[Emulated], running: AsyncExitStack) -> _Answers:
@@ -190,7 +192,7 @@ def _made(row: Emulated, answers: _Answers, draws: Draws, faults: Sequence[Fault
             pace = llm.tokens_per_second
             options["every"] = lambda: 1.0 / pace.at(draws.normal(step, "llm.pace"))
             options["counts"] = tokens_in
-            if answers.replies is None:
+            if not answers.replies:
                 return row.make(mind=front_desk_mind, **options)
             return row.make(answers.replies, **options)
         case "voice":

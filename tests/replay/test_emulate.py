@@ -17,7 +17,8 @@ from bench.emulators.known import EMULATED, emulated
 from bench.errors import ConfigError
 from bench.providers.known import PROVIDERS
 from bench.replay.emulate_command import introduction, variables
-from bench.replay.emulation import Emulation, chosen, fault_of
+from bench.replay.emulation import Emulation, _scripted, chosen, fault_of
+from bench.replay.reading import read
 from bench.settings import ADDRESSES, KEY_VARIABLES
 from bench.simulation.faults import Fault
 from tests.emulators.emulating import emulating
@@ -105,6 +106,7 @@ def test_what_is_printed_points_a_shell_at_it():
     ("asked", "told"),
     [
         (["nobody"], "there is no emulator of nobody; there are: deepgram, assemblyai, "),
+        (["openai", "elvenlabs"], "no emulator of elvenlabs, did you mean 'elevenlabs'?"),
         (["openai", "--fault", "llm:melt"], "llm"),
         (["openai", "--port", "70000"], "port 70000: want 1 to 65535 for 1 servers"),
         (["openai", "--script", "none.yaml"], "none.yaml"),
@@ -116,6 +118,12 @@ def test_what_cannot_be_is_told_in_a_line(
     assert cli.main(["emulate", *asked]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert told in line
+
+
+def test_a_noise_is_no_line():
+    library = SCENARIO.parents[1]
+    lines = _scripted(read(library / "noise" / "throat-clearing.yaml")).lines
+    assert lines == ["What are your opening hours?"]
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]):
