@@ -215,7 +215,10 @@ class _Answer:
         elif not self._wanted.rate:
             await self._connection.close(_UNREADABLE, "Unsupported output format.")
         else:
-            await self._speak()
+            try:
+                await self._speak()
+            except ConnectionClosed:  # the client went, and this was not done
+                await asyncio.Event().wait()
 
     async def _speak(self) -> None:
         server, about = self._server, {"serviceTag": f"tag-{self._request_id}"}
