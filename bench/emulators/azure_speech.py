@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -12,15 +12,14 @@ from websockets.asyncio.server import ServerConnection
 
 from bench.audio import SAMPLE_RATE, SAMPLE_WIDTH, samples_in
 from bench.emulators import usp
-from bench.emulators.hearing import EarsMaker, Heard, ears_of, samples_of, sureness
+from bench.emulators.azure_phrases import Phrases
+from bench.emulators.hearing import EarsMaker, Heard, ears_of, samples_of
 from bench.emulators.telling import slowness_of
 from bench.emulators.trouble import Trouble
-from bench.events import Word
 from bench.simulation.faults import FINALS, REFUSALS, Fault
 from bench.simulation.truth import TruthFeed
 
 KEY = usp.KEY
-CONFIDENCE = 0.95
 USUAL_PAUSE_SECONDS = 0.5  # that ends a phrase, when a client does not say
 SILENCE_SECONDS = 15.0  # after which a phrase says that there were no words
 _PATHS = ("/speech/", "/stt/")
@@ -92,16 +91,14 @@ class _Session:
     def __init__(self, server: AzureSpeechEmulator, connection: ServerConnection) -> None:
         self._server, self._connection = server, connection
         self._ears = server.ears(samples_of(USUAL_PAUSE_SECONDS))
-        self._request = ""
         self._ended = True
         self._goes_on_at = 0  # the sample with which the next request begins
-        self._begins = 0  # that of this one
+        self._phrases = Phrases(0)  # of this one
         self._again = 0  # samples that were heard before, and come again
         self._speaking: int | None = None  # since which sample, as far as it was told
         self._told = False  # a phrase of this request
         self._told_at = 0  # the sample up to which there were phrases
-        self._partials = 0
-        self._newest: dict[str, Any] = {}
+        self._telling = _Telling(server, connection)
 
     async def run(self) -> bool:
         """Take frames until the client goes; True when it had not ended its audio."""
@@ -122,7 +119,7 @@ class _Session:
         self._goes_on_at = int(streams.get("1", {}).get("offset", 0)) * SAMPLE_RATE // usp.TICKS
 
     async def _take(self, message: usp.Message) -> None:
-        if message.request_id != self._request:
+        if message.request_id != self._telling.request:
             await self._begin(message.request_id)
         if self._ended:  # audio that was under way when the request ended: it comes again
             return
@@ -140,113 +137,104 @@ class _Session:
         await self._tell_silence()
         limit = self._server.turn_seconds
         if limit is not None and self._told and self._speaking is None:
-            if self._ears.samples - self._begins >= samples_of(limit):
+            if self._ears.samples - self._phrases.begins >= samples_of(limit):
                 await self._end(dictation=False)
 
     async def _begin(self, request_id: str) -> None:
-        self._request, self._begins, self._ended = request_id, self._goes_on_at, False
-        self._again, self._told = self._ears.samples - self._begins, False
-        await self._send("turn.start", {"context": {"serviceTag": f"tag-{request_id}"}})
+        self._telling.request, self._ended, self._told = request_id, False, False
+        self._phrases = Phrases(self._goes_on_at)
+        self._again = self._ears.samples - self._goes_on_at
+        await self._telling.send("turn.start", {"context": {"serviceTag": f"tag-{request_id}"}})
 
     async def _end(self, *, dictation: bool = True) -> None:
         if dictation:
             for heard in await self._ears.finish():
                 await self._tell(heard)
-        at = self._ticks(self._ears.samples)
-        await self._send("speech.endDetected", {"Offset": at})
+        phrases, samples, send = self._phrases, self._ears.samples, self._telling.send
+        await send("speech.endDetected", {"Offset": phrases.ticks(samples)})
         if dictation:
-            await self._send("speech.phrase", _status("EndOfDictation", at))
-        await self._send("turn.end", {})
+            await send("speech.phrase", phrases.nothing("EndOfDictation", samples))
+        await send("turn.end", {})
         self._ended = True
 
     async def _tell_speaking(self) -> None:
         since = self._ears.speaking_since
         if since is not None and self._speaking is None:
-            await self._send("speech.startDetected", {"Offset": self._ticks(since)})
+            at = self._phrases.ticks(since)
+            await self._telling.send("speech.startDetected", {"Offset": at})
         self._speaking = since
 
     async def _tell_silence(self) -> None:
         """Nobody speaks: the client may forget that audio, of which it keeps a minute at most."""
         samples = self._ears.samples
         if self._speaking is None and samples - self._told_at >= samples_of(SILENCE_SECONDS):
-            status = _status("InitialSilenceTimeout", self._ticks(self._told_at))
-            status["Duration"] = usp.ticks(samples - self._told_at, SAMPLE_RATE)
+            silent = samples - self._told_at
+            nothing = self._phrases.nothing("InitialSilenceTimeout", self._told_at, silent)
             self._told_at = samples
-            await self._send("speech.phrase", status)
+            await self._telling.send("speech.phrase", nothing)
 
     async def _tell(self, heard: Heard) -> None:
-        if heard.is_final:
-            self._told, self._told_at = True, heard.words[-1].end_sample
-            await self._tell_phrase(self._phrase(heard.words))
+        words, silenced = heard.words, self._server.says_nothing
+        if not heard.is_final:
+            await self._tell_speaking()
+            await self._telling.hypothesis(self._phrases.hypothesis(words))
             return
-        await self._tell_speaking()
-        trouble = self._server.trouble
-        fault = trouble.breaks(self._partials, self._partials + 1)
-        self._partials += 1
-        if fault is not None:
-            await self._break(fault)
-        self._newest = self._hypothesis(heard.words)
-        await self._send("speech.hypothesis", self._newest)
+        self._told, self._told_at = True, words[-1].end_sample
+        nothing = self._phrases.nothing(silenced, words[0].start_sample)
+        await self._telling.phrase(nothing if silenced else self._phrases.phrase(words))
 
-    async def _tell_phrase(self, phrase: dict[str, Any]) -> None:
-        trouble = self._server.trouble
-        fault = trouble.breaks(self._partials, float("inf"))
+
+class _Telling:
+    """What one connection is told, with the faults of its stage; `request` is the one under way."""
+
+    def __init__(self, server: AzureSpeechEmulator, connection: ServerConnection) -> None:
+        self.request = ""
+        self._trouble, self._closes_with = server.trouble, server.closes_with
+        self._connection = connection
+        self._hypotheses = 0
+        self._newest: dict[str, Any] = {}
+
+    async def send(self, path: str, content: dict[str, Any]) -> None:
+        """A message that nothing is ever wrong with."""
+        await self._connection.send(usp.written(path, self.request, content))
+
+    async def hypothesis(self, content: dict[str, Any]) -> None:
+        """Words that may change, or what is wrong with them."""
+        fault = self._trouble.breaks(self._hypotheses, self._hypotheses + 1)
+        self._hypotheses += 1
         if fault is not None:
             await self._break(fault)
-        if self._server.closes_with is not None:
-            await self._connection.close(self._server.closes_with, "as it was asked to")
-        fault = trouble.suffers(FINALS)
+        self._newest = content
+        await self.send("speech.hypothesis", content)
+
+    async def phrase(self, content: dict[str, Any]) -> None:
+        """Words that will not change, or what is wrong with them."""
+        fault = self._trouble.breaks(self._hypotheses, float("inf"))
+        if fault is not None:
+            await self._break(fault)
+        if self._closes_with is not None:
+            await self._connection.close(self._closes_with, "as it was asked to")
+        fault = self._trouble.suffers(FINALS)
         kind = fault.kind if fault is not None else ""
         if kind == "no_final":
             return
         if fault is not None and kind == "late_final":
             await usp.pause(self._connection, fault.for_seconds)
-        await self._send("speech.phrase", phrase)
+        await self.send("speech.phrase", content)
         if kind == "duplicate_final":
-            await self._send("speech.phrase", phrase)
+            await self.send("speech.phrase", content)
         if kind == "out_of_order":
-            await self._send("speech.hypothesis", self._newest)
+            await self.send("speech.hypothesis", self._newest)
 
     async def _break(self, fault: Fault) -> None:
         match fault.kind:
             case "stall":
                 await usp.pause(self._connection, fault.for_seconds)
             case "malformed":
-                head = usp.written("speech.hypothesis", self._request, {}).removesuffix("{}")
+                head = usp.written("speech.hypothesis", self.request, {}).removesuffix("{}")
                 await self._connection.send(head + '{"Text": "one", "Offs')
             case _:
                 self._connection.transport.abort()
-
-    def _hypothesis(self, words: Sequence[Word]) -> dict[str, Any]:
-        text = " ".join(_plain(word.text) for word in words)
-        return {"Id": "emulated", "Text": text, **self._span(words), "Channel": 0}
-
-    def _phrase(self, words: Sequence[Word]) -> dict[str, Any]:
-        if self._server.says_nothing:
-            return _status(self._server.says_nothing, self._ticks(words[0].start_sample))
-        shown = " ".join(word.text for word in words)
-        plain = " ".join(_plain(word.text) for word in words)
-        timed = [{"Word": _plain(word.text), **self._span((word,))} for word in words]
-        best = {
-            "Confidence": sureness(words, CONFIDENCE),
-            "Lexical": plain,
-            "ITN": plain,
-            "MaskedITN": plain,
-            "Display": shown,
-            "Words": timed,
-        }
-        about = {"Id": "emulated", "RecognitionStatus": "Success", **self._span(words)}
-        return {**about, "DisplayText": shown, "Channel": 0, "NBest": [best]}
-
-    def _span(self, words: Sequence[Word]) -> dict[str, int]:
-        begin, end = words[0].start_sample, words[-1].end_sample
-        return {"Offset": self._ticks(begin), "Duration": usp.ticks(end - begin, SAMPLE_RATE)}
-
-    def _ticks(self, sample: int) -> int:
-        return usp.ticks(sample - self._begins, SAMPLE_RATE)
-
-    async def _send(self, path: str, content: dict[str, Any]) -> None:
-        await self._connection.send(usp.written(path, self._request, content))
 
 
 def _pause(context: dict[str, Any]) -> int:
@@ -256,12 +244,3 @@ def _pause(context: dict[str, Any]) -> int:
     milliseconds = wanted.get("segmentationSilenceTimeoutMs")
     seconds = USUAL_PAUSE_SECONDS if milliseconds is None else int(milliseconds) / 1000
     return samples_of(seconds)
-
-
-def _status(status: str, at: int) -> dict[str, Any]:
-    about = {"Id": "emulated", "RecognitionStatus": status, "Offset": at, "Duration": 0}
-    return {**about, "DisplayText": "", "Channel": 0}
-
-
-def _plain(text: str) -> str:
-    return "".join(sign for sign in text.lower() if sign.isalnum() or sign in "'-")
