@@ -6,6 +6,7 @@ import base64
 import json
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
@@ -27,6 +28,28 @@ _NAMES: Mapping[int, tuple[str, str]] = {
     503: ("UNAVAILABLE", "The model is overloaded."),
 }
 _WRONG_KEY = "API key not valid. Please pass a valid API key."
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """The answer to the `number`-th request, of `asked` tokens, in the protocol's words."""
+
+    model: str
+    number: int
+    asked: int
+
+    def chunk(self, parts: list[dict[str, Any]], told: int, finish: str = "") -> dict[str, Any]:
+        """A piece, with the tokens told so far; only the last has a reason to finish."""
+        candidate: dict[str, Any] = {"content": {"role": "model", "parts": parts}, "index": 0}
+        if finish:
+            candidate["finishReason"] = finish
+        usage = {
+            "promptTokenCount": self.asked,
+            "candidatesTokenCount": told,
+            "totalTokenCount": self.asked + told,
+        }
+        about = {"modelVersion": self.model, "responseId": f"response-{self.number}"}
+        return {"candidates": [candidate], "usageMetadata": usage, **about}
 
 
 class GeminiEmulator(LanguageModel):
@@ -78,16 +101,15 @@ class GeminiEmulator(LanguageModel):
         self.requests.append({**body, "model": model})
         if await self._refused(answer):
             return
+        told = _Told(model, len(self.requests), asked)
         match method:
             case "streamGenerateContent":
                 is_sse = request.query.get("alt") == "sse"
-                await self._stream(answer, model, written, asked, is_sse=is_sse)
+                await self._stream(answer, told, written, is_sse=is_sse)
             case "generateContent":
                 await self._thinks(written)
                 parts = [*_parts([written.text]), *self._calls(written)]
-                answer.whole(
-                    200, self._chunk(model, parts, asked, written.tokens, self._ends_with or "STOP")
-                )
+                answer.whole(200, told.chunk(parts, written.tokens, self._ends_with or "STOP"))
             case _:
                 answer.whole(404, self._error(404))
 
@@ -112,17 +134,12 @@ class GeminiEmulator(LanguageModel):
         ]
         return self._written(body, asked, offered, given or None)
 
-    async def _stream(
-        self, answer: Answer, model: str, written: Written, asked: int, *, is_sse: bool
-    ) -> None:
+    async def _stream(self, answer: Answer, told: _Told, written: Written, *, is_sse: bool) -> None:
         answer.begin(200, EVENTS if is_sse else EVENTS | {"content-type": "application/json"})
         parts = [*_parts(tokens(written.text)), *self._calls(written)]
-        last = self._chunk(model, _parts([""]), asked, written.tokens, self._ends_with or "STOP")
-        told = accumulate(written.whole_calls)
-        chunks = [
-            self._chunk(model, [part], asked, so_far)
-            for part, so_far in zip(parts, told, strict=True)
-        ]
+        last = told.chunk(_parts([""]), written.tokens, self._ends_with or "STOP")
+        so_far = accumulate(written.whole_calls)
+        chunks = [told.chunk([part], weight) for part, weight in zip(parts, so_far, strict=True)]
         *pieces, end = _framed([*chunks, last], is_sse=is_sse)
         if await self._writes(answer, pieces, written.whole_calls):
             answer.write(end)
@@ -139,20 +156,6 @@ class GeminiEmulator(LanguageModel):
                 self._signed.add(thought)
                 part["thoughtSignature"] = base64.b64encode(thought).decode()
             yield part
-
-    def _chunk(
-        self, model: str, parts: list[dict[str, Any]], asked: int, told: int, finish: str = ""
-    ) -> dict[str, Any]:
-        candidate: dict[str, Any] = {"content": {"role": "model", "parts": parts}, "index": 0}
-        if finish:
-            candidate["finishReason"] = finish
-        usage = {
-            "promptTokenCount": asked,
-            "candidatesTokenCount": told,
-            "totalTokenCount": asked + told,
-        }
-        about = {"modelVersion": model, "responseId": f"response-{len(self.requests)}"}
-        return {"candidates": [candidate], "usageMetadata": usage, **about}
 
     def _error(self, status: int, message: str = "", delay: float | None = None) -> dict[str, Any]:
         named, said = _NAMES.get(status, _NAMES[500])
