@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -23,6 +24,7 @@ from bench.errors import ConfigError
 from bench.providers.azure_bridge import TICKS_PER_SECOND, Events, NativeThread, Signals
 
 OPENING_SECONDS = 0.5  # that speech waits for a connection to be opened
+STARTING_SECONDS = 0.25  # that a stop waits for what it is to stop: it would miss it, for ever
 
 Kind = Literal["connected", "audio", "word", "done", "failed"]
 
@@ -54,7 +56,7 @@ class Mouth:
         self._answered = asyncio.Event()
         self._synthesizer: SpeechSynthesizer | None = None
         self._connection: Connection | None = None
-        self._signals = Signals()
+        self._signals, self._started = Signals(), threading.Event()
         self._asked: ResultFuture | None = None
         self._written: SpeechSynthesisRequest | None = None
         self._is_open = False  # what is written: more may follow
@@ -78,6 +80,7 @@ class Mouth:
         synthesizer = self._made()
         self._end_asking()
         self._events = events
+        self._started.clear()
         self._asked = synthesizer.start_speaking_text_async(text)
 
     def begin(self, events: Events[Told]) -> None:
@@ -87,6 +90,7 @@ class Mouth:
         self._events = events
         self._written = SpeechSynthesisRequest(SpeechSynthesisRequestInputType.TextStream)
         self._is_open = True
+        self._started.clear()
         self._asked = synthesizer.speak_async(self._written)
 
     def write(self, piece: str) -> None:
@@ -104,6 +108,8 @@ class Mouth:
 
     def close(self) -> None:
         """Stop what is being made, and hang up."""
+        if self._asked is not None:
+            self._started.wait(STARTING_SECONDS)
         self._signals.cut()
         if self._synthesizer is not None:
             self._synthesizer.stop_speaking_async().get()
@@ -123,6 +129,7 @@ class Mouth:
         connection = Connection.from_speech_synthesizer(synthesizer)
         connection.connected.connect(lambda _: self._is_connected(True))
         connection.disconnected.connect(lambda _: self._is_connected(False))
+        synthesizer.synthesis_started.connect(lambda _: self._started.set())
         synthesizer.synthesizing.connect(self._telling(_audio))
         synthesizer.synthesis_word_boundary.connect(self._telling(_word))
         synthesizer.synthesis_completed.connect(self._telling(lambda _: Told("done")))
@@ -130,6 +137,7 @@ class Mouth:
         self._signals = Signals(
             connection.connected,
             connection.disconnected,
+            synthesizer.synthesis_started,
             synthesizer.synthesizing,
             synthesizer.synthesis_word_boundary,
             synthesizer.synthesis_completed,
