@@ -235,8 +235,10 @@ def test_a_port_that_is_taken_is_told(capsys: pytest.CaptureFixture[str]):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert cli.main(["app", "--port", str(port)]) == 2
-    told = f"talkbench: cannot listen on 127.0.0.1 port {port}: Address already in use"
-    assert capsys.readouterr().err.startswith(told)
+    told = (
+        f"talkbench: cannot listen on 127.0.0.1 port {port}: Address already in use; name another"
+    )
+    assert capsys.readouterr().err == f"{told} with --port\n"
 
 
 def test_the_figures_need_the_source_tree(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import gc
+import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from ipaddress import ip_address
@@ -40,8 +42,9 @@ def bind(host: str, port: int) -> socket.socket:
     except socket.gaierror:
         raise ConfigError(f"host {host}: there is no such address") from None
     except OSError as error:
-        why = error.strerror or "no reason given"
-        raise ConfigError(f"cannot listen on {host} port {port}: {why}") from None
+        why = os.strerror(error.errno or 0)
+        other = "; name another with --port" if error.errno == errno.EADDRINUSE else ""
+        raise ConfigError(f"cannot listen on {host} port {port}: {why}{other}") from None
 
 
 def is_loopback(host: str) -> bool:

@@ -72,7 +72,7 @@ def _interpreter() -> Iterator[Finding]:
     yield Finding("ok" if enough else "missing", "Python", about)
     lost = [name for name in NEEDED if not installed(name)]
     if lost:
-        yield Finding("missing", "packages", f"no {', '.join(lost)}: pip install talkbench")
+        yield Finding("missing", "packages", f"no {', '.join(lost)}: make talk")
     else:
         yield Finding("ok", "packages", "all installed")
 

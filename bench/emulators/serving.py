@@ -53,8 +53,11 @@ class Request:
 class Answer:
     """The response to one request, piece by piece."""
 
-    def __init__(self, connection: h11.Connection, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, connection: h11.Connection, transport: asyncio.Transport, *, bare: bool
+    ) -> None:
         self._connection, self._transport = connection, transport
+        self._bare = bare  # a head alone was asked for
 
     def begin(self, status: int, headers: Mapping[str, str]) -> None:
         """The head; the body follows in pieces of any size."""
@@ -62,7 +65,8 @@ class Answer:
 
     def write(self, piece: bytes) -> None:
         """A piece of the body."""
-        self._send(h11.Data(data=piece))
+        if not self._bare:
+            self._send(h11.Data(data=piece))
 
     def end(self) -> None:
         """No piece follows."""
@@ -194,7 +198,8 @@ class _Connection(asyncio.Protocol):
                     return
 
     async def _handle(self, request: Request) -> None:
-        await self._handler(request, Answer(self._http, self._transport))
+        bare = request.method == "HEAD"
+        await self._handler(request, Answer(self._http, self._transport, bare=bare))
         self._task = None
         if self._transport.is_closing():
             return

@@ -26,9 +26,10 @@ class Provider:
 
     `adapter` is "module:Class", found when it is chosen; "" when this version has none. `package`
     is what the extra installs, by the name it is imported under; `variables` hold the key, of which
-    those that are `optional` may be left out, and with the setting `address` the `spared` ones too. The SDK of a
-    `legacy` one holds others back, so its extra wants an environment of its own; `note` says
-    why it is old. `models` and `voices` are the best known ones, not all; the first is usual.
+    those that are `optional` may be left out, and with the setting `address` the `spared` ones too.
+    The SDK of a `legacy` one holds others back, so its extra wants an environment of its own;
+    `note` says why it is old. `models` and `voices` are the best known ones, not all; the first is
+    usual.
     """
 
     key: str

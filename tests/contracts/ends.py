@@ -12,6 +12,7 @@ from bench import clock
 
 POOLS = ("asyncio_", "virtual_")  # threads that a loop keeps for its jobs
 SERVERS = "AioServer."  # gRPC's server waits for each call in a task of its own
+POOL_GROWS = 2  # threads at most, of a native library's pool, when its calls come close together
 SETTLE_SECONDS = 2.0  # that the wall clock may take for what virtual time does in one
 
 
@@ -39,12 +40,13 @@ class Held(NamedTuple):
         gc.freeze()
         return held
 
-    def exceeded(self, by: "Held", *, warm: bool = True) -> str:
-        """What there is of it in `by` that was not there before; of tasks alone unless `warm`."""
+    def exceeded(self, by: "Held", *, warm: bool = True, spare: int = 0) -> str:
+        """What there is of it in `by` that was not there before, but for `spare` threads; of tasks
+        alone unless `warm`."""
         told = [repr(task) for task in by.tasks - self.tasks]
         if warm and by.descriptors > self.descriptors:
             told.append(f"{by.descriptors - self.descriptors} descriptors")
-        if warm and by.threads > self.threads:
+        if warm and by.threads > self.threads + spare:
             told.append(f"{by.threads - self.threads} threads")
         return ", ".join(sorted(told))
 
@@ -61,11 +63,12 @@ async def nothing_left(*, virtual: bool = True, warm: bool = True) -> AsyncGener
     await settled(before, virtual=virtual, warm=warm)
 
 
-async def settled(before: Held, *, virtual: bool = True, warm: bool = True) -> None:
-    """Wait for what is ending, and assert that no more is held than before."""
+async def settled(before: Held, *, virtual: bool = True, warm: bool = True, spare: int = 0) -> None:
+    """Wait for what is ending, and assert that no more is held than before, but for `spare`
+    threads."""
     until = clock.now() + (1.0 if virtual else SETTLE_SECONDS)
     await clock.sleep(1.0 if virtual else 0.02)
-    while (left := before.exceeded(Held.now(), warm=warm)) and clock.now() < until:
+    while (left := before.exceeded(Held.now(), warm=warm, spare=spare)) and clock.now() < until:
         await clock.sleep(0.05)
     assert not left, left
 

@@ -7,13 +7,13 @@ A provider whose SDK wants an environment of its own is asked there, by that env
 from __future__ import annotations
 
 import importlib
-import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 
@@ -65,16 +65,17 @@ class Results:
         return bool(self.outcomes)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note one; a check of several parts has failed when one of them has."""
-        self.note(report.when, report.outcome, report.user_properties, report.longrepr)
+        """Note one report, of whatever part of a test."""
+        if report.when == "call" or report.outcome != PASSED:
+            told = report.longrepr
+            reason = told[2].removeprefix("Skipped: ") if isinstance(told, tuple) else ""
+            self.note(dict(report.user_properties), report.outcome, reason)
 
-    def note(self, when: str | None, status: str, properties: Any, told: Any) -> None:
-        """The same, of a report that was written."""
-        about = dict(properties)
-        if "check" not in about or (when != "call" and status == PASSED):
+    def note(self, about: Mapping[str, Any], status: str, reason: str) -> None:
+        """Note an outcome; a check of several parts has failed when one of them has."""
+        if "check" not in about:
             return
         asked = Asked(str(about["role"]), str(about["case"]), str(about["check"]))
-        reason = str(told[2]).removeprefix("Skipped: ") if status == SKIPPED else ""
         before = self.outcomes.get(asked)
         if before is None or before.status != FAILED:
             self.outcomes[asked] = Outcome(status, reason)
@@ -162,8 +163,8 @@ def write(table: str) -> None:
 
 def main() -> int:
     """Ask in both environments, and write; 0 when all is well."""
-    code, outcomes = ask(sys.executable)
-    legacy_code, others = ask(str(LEGACY), LEGACY_CASES)
+    code, outcomes = ask(sys.executable, "-n", "logical")
+    legacy_code, others = ask(str(LEGACY), "-k", LEGACY_CASES)
     for asked, outcome in others.items():
         if outcome.status != SKIPPED or asked not in outcomes:
             outcomes[asked] = outcome
@@ -171,21 +172,26 @@ def main() -> int:
     return code or legacy_code
 
 
-def ask(python: str, only: str = "") -> tuple[int, Outcomes]:
+def ask(python: str, *options: str) -> tuple[int, Outcomes]:
     """Run the suite, or some of it, in a process of its own."""
     files = [str(HERE / f"test_every_{name}.py") for name in MODULES]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "reports.jsonl"
-        path.touch()
-        plugin = ["-p", "tests.contracts.beside", "--reports", str(path)]
-        command = [python, "-m", "pytest", "-q", *plugin, *files, "-k", only]
-        ran = subprocess.run(command, cwd=ROOT, check=False)
-        results = Results()
-        for told in map(json.loads, path.read_text("utf-8").splitlines()):
-            if told["$report_type"] == "TestReport":
-                properties, story = told["user_properties"], told["longrepr"]
-                results.note(told["when"], told["outcome"], properties, story)
-    return ran.returncode, results.outcomes
+        path = Path(folder) / "reports.xml"
+        command = [python, "-m", "pytest", "-q", f"--junitxml={path}", *options, *files]
+        code = subprocess.run(command, cwd=ROOT, check=False).returncode
+        return code, outcomes_in(ElementTree.parse(path))
+
+
+def outcomes_in(reports: ElementTree.ElementTree[Any]) -> Outcomes:
+    """What came of each check, of a run's reports as JUnit has them."""
+    results = Results()
+    for test in reports.iter("testcase"):
+        skipped = test.find("skipped")
+        failed = test.find("failure") is not None or test.find("error") is not None
+        about = {one.get("name", ""): one.get("value", "") for one in test.iter("property")}
+        status = FAILED if failed else PASSED if skipped is None else SKIPPED
+        results.note(about, status, "" if skipped is None else skipped.get("message", ""))
+    return results.outcomes
 
 
 if __name__ == "__main__":

@@ -16,9 +16,14 @@ client = AsyncDeepgramClient(
 )
 
 
+turn_is_over = asyncio.Event()
+
+
 def on_message(message):
     if message.type == "TurnInfo" and message.event in ("StartOfTurn", "EndOfTurn"):
         print(message.event, message.transcript)
+    if message.type == "TurnInfo" and message.event == "EndOfTurn":
+        turn_is_over.set()
 
 
 async def main():
@@ -32,6 +37,7 @@ async def main():
             while frames := recording.readframes(1280):
                 await socket.send_media(frames)
                 await asyncio.sleep(0.08)
+        await asyncio.wait_for(turn_is_over.wait(), 20)
         await socket.send_close_stream()
         await listening
 
