@@ -17,7 +17,8 @@ Silence = Callable[[Sequence[Word]], int | None]
 
 UTTERANCE_PAUSE_SECONDS = 0.1  # between the utterances of a turn
 HALF_SURE_SECONDS = 0.15  # of silence after a sentence …
-HALF_SURE_UNFINISHED_SECONDS = 1.8  # … and after words that do not end one: more is to come
+HALF_SURE_UNFINISHED_SECONDS = 1.8  # … after words that do not end one: more is to come …
+HALF_SURE_UNWRITTEN_SECONDS = 0.35  # … and where no sentences are written: it may be either
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,5 +105,8 @@ def silence_for(words: Sequence[Word], confidence: float) -> int | None:
 
 
 def _half_sure(words: Sequence[Word]) -> float:
-    ended = bool(words) and words[-1].text.endswith((".", "?", "!"))
-    return HALF_SURE_SECONDS if ended else HALF_SURE_UNFINISHED_SECONDS
+    text = " ".join(word.text for word in words)
+    if text.endswith((".", "?", "!")):
+        return HALF_SURE_SECONDS
+    written = text != text.lower()
+    return HALF_SURE_UNFINISHED_SECONDS if written else HALF_SURE_UNWRITTEN_SECONDS

@@ -249,5 +249,6 @@ def test_it_is_the_surer_the_longer_the_silence_and_sooner_after_a_sentence():
         assert confidence_after(words, silence) == pytest.approx(0.7, abs=0.001)
     assert silence_for(HELLO, 0.7) == 4169
     assert silence_for(TABLE[:1], 0.7) == 50_025
+    assert silence_for([Word("a", 0, 100), Word("table", 100, 200)], 0.7) == 9727
     assert silence_for(HELLO, 1.0) is None
     assert confidence_after(HELLO, 0) == 0.0
