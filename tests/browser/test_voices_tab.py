@@ -130,7 +130,9 @@ def vote_blind(page: Tab) -> None:
     page.page.reload()
     page.wait(f"window.talkbench && {LOADED}", PATIENCE_SECONDS)
     go_to(page, "Voices")
-    assert page.page.locator("#vote-a").is_disabled()
+    page.page.wait_for_selector("#voices-trial [data-sound]")  # it is the same tab
+    page.page.wait_for_selector("#vote-a:enabled")
+    assert "A was" not in page.text("#voices-trial")
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, location.href])")
     assert row["seed"] not in kept
 
