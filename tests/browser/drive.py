@@ -25,6 +25,7 @@ FLAGS = (
 )
 VIEWPORT: ViewportSize = {"width": 1280, "height": 720}
 AUDIBLE = 0.01
+BROKEN_OFF = ("AbortError", "Unexpected error Connection errored out")  # Gradio's, at a reload
 PATIENCE_SECONDS = 30.0  # of every wait: two cores may be shared with much else
 Samples = NDArray[np.float32]
 
@@ -73,6 +74,11 @@ class Tab:
         self.console: list[str] = []
         page.on("console", lambda message: self.console.append(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.console.append(f"uncaught: {error}"))
+
+    def complaints(self, of: tuple[str, ...] = ("uncaught", "error")) -> list[str]:
+        """What the console says that nobody wants to read, but for what a reload broke off."""
+        ours = (line for line in self.console if line.startswith(of))
+        return [line for line in ours if not line.partition(": ")[2].startswith(BROKEN_OFF)]
 
     def evaluate(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)

@@ -262,4 +262,4 @@ def caller(
     """A caller whose page has nothing to complain of when it is closed."""
     with tab(chrome, f"{bench.url}gradio/", kit={"contextRate": RATE}) as page:
         yield Caller(bench, page)
-        assert [line for line in page.console if line.startswith(complains)] == []
+        assert page.complaints(complains) == []

@@ -39,7 +39,7 @@ def opened(chrome: Browser, far: FarPage, query: str = "", **own: Any) -> Iterat
         page.wait("window.talkbench && document.querySelector('[role=tab]')", PATIENCE_SECONDS)
         page.wait("talkbench.start().session", PATIENCE_SECONDS)
         yield page
-        assert [line for line in page.console if line.startswith(("uncaught", "error"))] == []
+        assert page.complaints() == []
         fetched = page.evaluate("performance.getEntriesByType('resource').map((e) => e.name)")
         assert {urlsplit(url).hostname for url in [*asked, *fetched]} <= {"127.0.0.1", None}
 

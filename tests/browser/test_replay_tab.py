@@ -29,7 +29,7 @@ def opened(chrome: Browser, far: FarPage) -> Iterator[Tab]:
         page.page.get_by_role("tab", name="Replay").click()
         page.page.wait_for_selector(f"{SCENARIOS} input")
         yield page
-        assert [line for line in page.console if line.startswith(("uncaught", "error"))] == []
+        assert page.complaints() == []
 
 
 def choose(page: Tab, *titles: str) -> None:

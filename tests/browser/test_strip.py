@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(150)]
 def page(chrome: Browser, stub: Stub) -> Iterator[Tab]:
     with tab(chrome, f"http://127.0.0.1:{stub.port}/") as opened:
         yield opened
-        assert [line for line in opened.console if line.startswith(("uncaught", "error"))] == []
+        assert opened.complaints() == []
 
 
 def call(page: Tab, stub: Stub) -> Line:

@@ -190,8 +190,7 @@ def test_a_turn_with_typed_keys_and_no_trace_of_them(
 def test_typed_keys_outlive_a_reload_and_go_with_every_conversation(
     chrome: Browser, keyless: LiveBench
 ) -> None:
-    # What a reload breaks off, the browser complains of.
-    with caller(chrome, keyless, complains=()) as person:
+    with caller(chrome, keyless) as person:
         page = person.page
         type_keys(page)
         for _ in range(2):

@@ -32,7 +32,7 @@ def opened(
         page.wait(LOADED, PATIENCE_SECONDS)
         go_to(page, "Voices")
         yield page
-        assert [line for line in page.console if line.startswith(("uncaught", "error"))] == []
+        assert page.complaints() == []
 
 
 def add(page: Tab, name: str) -> None:
